@@ -1,0 +1,42 @@
+// Digests: SHA-256 and HMAC-SHA-256, whole and incremental.
+//
+// Sources: FIPS 180-4, RFC 2104.
+// Threads: a Sha256 belongs to one thread at a time; copies are independent.
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include "crypto/bytes.hpp"
+
+namespace Botan {
+class HashFunction;
+}
+
+namespace xinfu::crypto {
+
+using Digest = std::array<std::uint8_t, 32>;
+
+class Sha256 {
+public:
+    Sha256();
+    Sha256(const Sha256& other);  // the state so far: a fork of the stream
+    Sha256& operator=(const Sha256& other);
+    Sha256(Sha256&&) noexcept;
+    Sha256& operator=(Sha256&&) noexcept;
+    ~Sha256();
+
+    void update(ByteView bytes);
+    Digest finish();  // and starts over
+
+private:
+    std::unique_ptr<Botan::HashFunction> state_;
+};
+
+Digest sha256(ByteView bytes);
+Digest hmac_sha256(ByteView key, ByteView message);
+
+// In time that depends on the sizes alone.
+bool equal_constant_time(ByteView a, ByteView b);
+
+}  // namespace xinfu::crypto

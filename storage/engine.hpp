@@ -1,0 +1,114 @@
+// Engine: an ordered key-value store with one writer and any number of snapshot readers. Everything above
+// speaks to this and to nothing of LMDB, so that a node that outgrows one machine can have another engine.
+//
+// Values are sealed here: AES-256-GCM under the store key, with the table's name and the key as associated
+// data, so that a value moved to another place does not open. Keys are not sealed: whoever builds a key from
+// personal data digests it with a secret first.
+//
+// Threads: one WriteTransaction at a time, on one thread (the ledger's). Snapshots on any thread, each used
+//          by one thread at a time and kept for at most a few seconds, since it pins pages.
+// Errors:  storage::Errc. `corrupt`: a value did not open or a page is not what it was; never served.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "crypto/bytes.hpp"
+#include "crypto/result.hpp"
+
+namespace xinfu::crypto {
+class Sealer;
+}
+
+namespace xinfu::storage {
+
+// Sub-databases. Numbers are part of the sealed values' associated data: add at the end, never reuse.
+enum class Table : std::uint8_t {
+    meta = 0,               // name -> value: format version, wrapped keys, node identity, high-water marks
+    log_entries = 1,        // index (u64 BE) -> entry bytes
+    log_tiles = 2,          // level (u8), tile index (u64 BE) -> up to 256 hashes of 32 bytes
+    checkpoints = 3,        // tree size (u64 BE) -> signed note; written with the batch after the one it signs
+    log_notes = 4,          // index (u64 BE) -> texts a leaf only digests (file names, purposes), JSON
+    log_index = 5,          // term digest (16), index (u64 BE) -> empty: the sealed search index
+    submissions = 10,       // submission id (16) -> rows.proto Submission
+    submission_names = 11,  // digest of (unit, catalog, name) (32) -> submission id
+    submission_contents = 12,  // digest of (unit, catalog, name, signer, content digest, catalog version) -> id
+    staged = 13,            // submission id (16) -> rows.proto Staging: swept when orphaned
+    record_blocks = 20,     // submission id (16), block (u32 BE) -> up to 64 records, sealed again by submission
+    identity_claims = 21,   // HMAC of identity (32), submission id (16), u32 slot -> record digest (32)
+    subject_index = 22,     // HMAC of catalog and subject (32), submission id (16), u32 slot -> empty
+    feeds = 23,             // catalog, u64 BE sequence -> submission id and range
+    defects = 24,           // submission id (16), part (u32 BE) -> rows.proto DefectPart
+    routes = 30,            // route name -> rows.proto RouteState
+    parcels = 31,           // route name, sequence (u64 BE) -> rows.proto Parcel
+    acknowledgements = 32,  // submission id (16), level -> rows.proto Acknowledgement
+    incoming = 33,          // node, route, sequence (u64 BE) -> submission id or refusal
+    accounts = 40,          // account id -> rows.proto Account
+    certificates = 41,      // SHA-256 of the certificate (32) -> rows.proto Certificate
+    persons = 42,           // natural person id -> rows.proto Person
+    handshake_proofs = 43,  // digest of a CertificateVerify that was taken (32) -> time
+    policies = 44,          // SHA-256 of a pack (32) -> its bytes
+    revocations = 45,       // issuer digest (32) -> rows.proto RevocationList
+    keys = 46,              // name -> wrapped key
+    objects = 47,           // object id (16) -> rows.proto Object: files that committed rows name
+    count = 64
+};
+
+class ReadTransaction {
+public:
+    virtual ~ReadTransaction() = default;
+
+    // The opened value, or an empty optional.
+    virtual Result<std::optional<Bytes>> get(Table table, ByteView key) const = 0;
+    virtual Result<bool> contains(Table table, ByteView key) const = 0;
+
+    // Visits keys that begin with `prefix`, from `from` on (inclusive; empty: from the first), in ascending
+    // order, or descending from `from` when `backwards`. The visitor answers false to stop. Views live until
+    // the visitor returns.
+    using Visitor = std::function<bool(ByteView key, ByteView value)>;
+    virtual Result<void> visit(Table table, ByteView prefix, ByteView from, const Visitor& visitor,
+                               bool backwards = false) const = 0;
+    virtual Result<std::uint64_t> count(Table table) const = 0;
+};
+
+class WriteTransaction : public ReadTransaction {
+public:
+    // Visible to this transaction at once and to others after commit.
+    virtual Result<void> put(Table table, ByteView key, ByteView value) = 0;
+    virtual Result<void> erase(Table table, ByteView key) = 0;
+
+    // Durable on return: data and meta page are synced. After an error the state on disk is unknown: the
+    // process must stop (Errc::commit_failed), except Errc::store_full, after which nothing was written.
+    virtual Result<void> commit() = 0;
+    // Destroying an uncommitted transaction undoes it.
+};
+
+struct EngineStatistics {
+    std::uint64_t map_size_bytes;
+    std::uint64_t used_bytes;
+    std::uint64_t disk_free_bytes;
+};
+
+class Engine {
+public:
+    virtual ~Engine() = default;
+    virtual Result<std::unique_ptr<ReadTransaction>> snapshot() const = 0;
+    virtual Result<std::unique_ptr<WriteTransaction>> begin() = 0;
+    virtual EngineStatistics statistics() const = 0;
+};
+
+struct EngineOptions {
+    std::uint64_t map_size_bytes = std::uint64_t{64} << 30;  // virtual; the file grows as needed
+    bool create = false;                                     // make the store when it is not there
+};
+
+// Opens the LMDB environment in `directory` (may be "."), under an exclusive lock on the directory that lasts
+// as long as the engine: a second opener gets Errc::store_in_use. Checks the file against its own page count
+// before anything is read (Errc::corrupt when it was cut short).
+Result<std::unique_ptr<Engine>> open_lmdb_engine(const std::string& directory, const EngineOptions& options,
+                                                 std::shared_ptr<const crypto::Sealer> sealer);
+
+}  // namespace xinfu::storage
