@@ -1,0 +1,204 @@
+#include "storage/accounts.hpp"
+
+#include <utility>
+
+#include "storage/account_rows.pb.h"
+#include "storage/error.hpp"
+
+namespace xinfu::storage {
+namespace {
+
+template <class Row>
+Result<std::optional<Row>> read_row(const ReadTransaction& transaction, Table table, ByteView key) {
+    auto value = transaction.get(table, key);
+    if (!value) {
+        return value.error();
+    }
+    if (!*value) {
+        return std::optional<Row>{};
+    }
+    Row row;
+    if (!row.ParseFromArray((*value)->data(), static_cast<int>((*value)->size()))) {
+        return Errc::corrupt;
+    }
+    return std::optional<Row>{std::move(row)};
+}
+
+template <class Row>
+Result<void> write_row(WriteTransaction& transaction, Table table, ByteView key, const Row& row) {
+    const std::string bytes = row.SerializeAsString();
+    return transaction.put(table, key, as_bytes(bytes));
+}
+
+Result<Account> from_row(const rows::Account& row) {
+    Account account;
+    account.id = row.id();
+    switch (row.kind()) {
+        case rows::Account::MACHINE: account.kind = AccountKind::machine; break;
+        case rows::Account::PERSON: account.kind = AccountKind::person; break;
+        case rows::Account::PLATFORM: account.kind = AccountKind::platform; break;
+        default: return Errc::corrupt;
+    }
+    account.disabled = row.state() != rows::Account::ACTIVE;
+    account.unit = row.unit();
+    account.unit_name = row.unit_name();
+    account.roles.assign(row.roles().begin(), row.roles().end());
+    for (const auto& digest : row.certificates()) {
+        crypto::Digest copy{};
+        if (digest.size() != copy.size()) {
+            return Errc::corrupt;
+        }
+        std::copy_n(as_bytes(digest).begin(), copy.size(), copy.begin());
+        account.certificates.push_back(copy);
+    }
+    account.person = row.person();
+    account.units.assign(row.units().begin(), row.units().end());
+    account.created_ms = row.created_ms();
+    return account;
+}
+
+rows::Account to_row(const Account& account) {
+    rows::Account row;
+    row.set_id(account.id);
+    switch (account.kind) {
+        case AccountKind::machine: row.set_kind(rows::Account::MACHINE); break;
+        case AccountKind::person: row.set_kind(rows::Account::PERSON); break;
+        case AccountKind::platform: row.set_kind(rows::Account::PLATFORM); break;
+    }
+    row.set_state(account.disabled ? rows::Account::DISABLED : rows::Account::ACTIVE);
+    row.set_unit(account.unit);
+    row.set_unit_name(account.unit_name);
+    for (const auto& role : account.roles) {
+        row.add_roles(role);
+    }
+    for (const auto& digest : account.certificates) {
+        row.add_certificates(digest.data(), digest.size());
+    }
+    row.set_person(account.person);
+    for (const auto& unit : account.units) {
+        row.add_units(unit);
+    }
+    row.set_created_ms(account.created_ms);
+    return row;
+}
+
+// Purpose first, so that no digest made under the same key for something else can be mistaken for this one.
+crypto::Digest person_key(ByteView index_key, std::string_view number) {
+    Bytes message = to_bytes("person");
+    message.push_back(0);
+    message.insert(message.end(), number.begin(), number.end());
+    return crypto::hmac_sha256(index_key, message);
+}
+
+}  // namespace
+
+Result<std::optional<Account>> find_account(const ReadTransaction& transaction, std::string_view id) {
+    auto row = read_row<rows::Account>(transaction, Table::accounts, as_bytes(id));
+    if (!row) {
+        return row.error();
+    }
+    if (!*row) {
+        return std::optional<Account>{};
+    }
+    auto account = from_row(**row);
+    if (!account) {
+        return account.error();
+    }
+    return std::optional<Account>{std::move(*account)};
+}
+
+Result<std::vector<Account>> all_accounts(const ReadTransaction& transaction) {
+    std::vector<Account> accounts;
+    bool corrupt = false;
+    const auto visited = transaction.visit(Table::accounts, {}, {}, [&](ByteView, ByteView value) {
+        rows::Account row;
+        if (!row.ParseFromArray(value.data(), static_cast<int>(value.size()))) {
+            corrupt = true;
+            return false;
+        }
+        auto account = from_row(row);
+        if (!account) {
+            corrupt = true;
+            return false;
+        }
+        accounts.push_back(std::move(*account));
+        return true;
+    });
+    if (!visited) {
+        return visited.error();
+    }
+    if (corrupt) {
+        return Errc::corrupt;
+    }
+    return accounts;
+}
+
+Result<void> put_account(WriteTransaction& transaction, const Account& account) {
+    return write_row(transaction, Table::accounts, as_bytes(account.id), to_row(account));
+}
+
+Result<std::optional<EnrolledCertificate>> find_certificate(const ReadTransaction& transaction,
+                                                            const crypto::Digest& digest) {
+    auto row = read_row<rows::Certificate>(transaction, Table::certificates, digest);
+    if (!row) {
+        return row.error();
+    }
+    if (!*row) {
+        return std::optional<EnrolledCertificate>{};
+    }
+    return std::optional<EnrolledCertificate>{
+        EnrolledCertificate{(*row)->account(), to_bytes((*row)->der()), (*row)->enrolled_ms()}};
+}
+
+Result<void> put_certificate(WriteTransaction& transaction, const EnrolledCertificate& certificate) {
+    rows::Certificate row;
+    row.set_account(certificate.account);
+    row.set_der(certificate.der.data(), certificate.der.size());
+    row.set_enrolled_ms(certificate.enrolled_ms);
+    return write_row(transaction, Table::certificates, crypto::sha256(certificate.der), row);
+}
+
+Result<std::optional<Person>> find_person(const ReadTransaction& transaction, ByteView index_key,
+                                          std::string_view number) {
+    auto row = read_row<rows::Person>(transaction, Table::persons, person_key(index_key, number));
+    if (!row) {
+        return row.error();
+    }
+    if (!*row) {
+        return std::optional<Person>{};
+    }
+    const rows::Person& found = **row;
+    return std::optional<Person>{Person{found.number(), found.account(), found.password_hash(), found.failures(),
+                                        found.locked_until_ms(), found.password_set_ms()}};
+}
+
+Result<void> put_person(WriteTransaction& transaction, ByteView index_key, const Person& person) {
+    rows::Person row;
+    row.set_number(person.number);
+    row.set_account(person.account);
+    row.set_password_hash(person.password_hash);
+    row.set_failures(person.failures);
+    row.set_locked_until_ms(person.locked_until_ms);
+    row.set_password_set_ms(person.password_set_ms);
+    return write_row(transaction, Table::persons, person_key(index_key, person.number), row);
+}
+
+std::string_view to_text(AccountKind kind) {
+    switch (kind) {
+        case AccountKind::machine: return "machine";
+        case AccountKind::person: return "person";
+        case AccountKind::platform: return "platform";
+    }
+    return {};
+}
+
+std::optional<AccountKind> account_kind_from_text(std::string_view text) {
+    for (const auto kind : {AccountKind::machine, AccountKind::person, AccountKind::platform}) {
+        if (text == to_text(kind)) {
+            return kind;
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace xinfu::storage
