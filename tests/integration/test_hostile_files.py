@@ -1,0 +1,95 @@
+"""Hostile and broken files: each is refused with its own reason, leaves nothing behind, and is on the log.
+IDN-04, CHK-02 (forge, alter)."""
+import random
+import unittest
+
+from tests.support.demo import DemoCase, receipt_leaf, run
+
+
+class HostileFiles(DemoCase):
+    def refused(self, file, *codes, **more):
+        answer = self.demo.put(file, **more)
+        body = self.assertProblem(answer, answer.status)
+        self.assertIn(answer.status, (400, 403, 413, 415, 422), answer)
+        if codes:
+            self.assertIn(body["code"], codes, body)
+        return body
+
+    def test_an_unsigned_file_is_refused(self):
+        body = self.refused(self.demo.path(self.demo.penalties(1)))
+        self.assertEqual(receipt_leaf(body["receipt"])["result"], "refused")
+
+    def test_an_empty_file_is_refused(self):
+        self.refused(self.demo.path(b""))
+
+    def test_a_detached_signature_is_refused_and_said_so(self):
+        source, out = self.demo.path(self.demo.penalties(1)), self.demo.path(suffix=".p7m")
+        run("openssl", "cms", "-sign", "-binary", "-in", source, "-signer", self.demo["DEPT_CERT"], "-inkey",
+            self.demo["DEPT_KEY"], "-outform", "DER", "-out", out)
+        self.refused(out, "XF-3002")
+
+    def test_a_file_without_signed_attributes_is_refused(self):
+        self.refused(self.demo.sign(self.demo.penalties(1), "DEPT", "-noattr"), "XF-3007")
+
+    def test_a_file_signed_by_another_units_certificate_is_refused(self):
+        self.refused(self.demo.sign(self.demo.penalties(1), "DEPT2"), "XF-3011", "XF-3012")
+
+    def test_a_record_of_another_unit_is_refused_even_when_the_sender_signs_it(self):
+        answer = self.demo.put(self.demo.sign(self.demo.penalties(1), "DEPT2"), who="DEPT2")
+        self.assertProblem(answer, 422)
+
+    def test_trailing_bytes_are_refused(self):
+        file = self.demo.sign(self.demo.penalties(1))
+        self.refused(self.demo.path(file.read_bytes() + b"\0"), "XF-3004")
+
+    def test_a_flipped_byte_anywhere_is_refused(self):
+        whole = self.demo.sign(self.demo.penalties(2)).read_bytes()
+        chosen = random.Random(20261122)
+        positions = sorted(set(chosen.sample(range(len(whole)), 60)) | {0, 1, len(whole) - 1})
+        accepted = []
+        for position in positions:
+            damaged = bytearray(whole)
+            damaged[position] ^= 0x01
+            answer = self.demo.put(self.demo.path(bytes(damaged)), f"flip-{position}.p7m")
+            if answer.status in (200, 201):
+                # Only bytes that no signature covers (an embedded certificate that is not the one that counts, an
+                # unused algorithm list) may change nothing; then the content must be the sender's own.
+                accepted.append(position)
+                view = self.demo.submission(answer.id).json
+                self.assertEqual(view["counts"]["records"], 2)
+            else:
+                self.assertProblem(answer, answer.status)
+                self.assertLess(answer.status, 500, (position, answer))
+        content = whole.find("CF_XDR_MC".encode())
+        self.assertFalse([p for p in accepted if content <= p < content + 1000], accepted)
+
+    def test_a_file_cut_short_anywhere_is_refused(self):
+        whole = self.demo.sign(self.demo.penalties(2), "DEPT", "-stream").read_bytes()
+        for length in range(1, len(whole), max(1, len(whole) // 25)):
+            answer = self.demo.put(self.demo.path(whole[:length]), f"cut-{length}.p7m")
+            self.assertProblem(answer, answer.status)
+            self.assertLess(answer.status, 500, (length, answer))
+        self.assertEqual(self.demo.put(self.demo.path(whole)).status, 201)
+
+    def test_text_that_is_not_utf_8_is_refused_with_its_line(self):
+        content = self.demo.penalties(2)
+        damaged = content.replace("测试企业".encode(), "测试企业".encode("gb18030"), 1)
+        body = self.refused(self.demo.sign(damaged))
+        self.assertTrue(body["code"].startswith("XF-3"), body)
+
+    def test_names_that_are_none_are_refused(self):
+        file = self.demo.sign(self.demo.penalties(1))
+        for name in ("a%2Fb", "x" * 201, "%00", "%FF", "tab%09"):
+            answer = self.demo.put(file, name)
+            self.assertIn(answer.status, (400, 404), (name, answer))
+
+    def test_an_unknown_catalog_is_not_found(self):
+        self.assertProblem(self.demo.put(self.demo.sign(self.demo.penalties(1)), catalog="no-such-catalog"), 404)
+
+    def test_the_node_goes_on_after_all_that(self):
+        self.assertEqual(self.demo.submit(self.demo.penalties(1)).status, 201)
+        self.demo.log_verify()
+
+
+if __name__ == "__main__":
+    unittest.main()
