@@ -58,6 +58,7 @@ struct Operation {
     std::function<Result<void>(Batch&)> apply;
     std::function<void(Result<Committed>)> done;
     std::size_t size_bytes = 0;  // what it will roughly write: bounds a batch
+    bool essential = false;      // may use the disk reserve: readings, refusals, what frees space
 };
 
 class TreeReader;
