@@ -1,0 +1,42 @@
+#include "daemon/vault/context.hpp"
+
+namespace xinfu::vault {
+
+storage::Leaf leaf_of(const Caller& caller, std::string action) {
+    storage::Leaf leaf;
+    leaf.action = std::move(action);
+    leaf.principal = caller.principal.account;
+    leaf.unit = caller.principal.unit;
+    leaf.role = caller.role;
+    leaf.source = caller.source;
+    return leaf;
+}
+
+asio::awaitable<Result<storage::Committed>> execute(Context& context,
+                                                    std::function<Result<void>(storage::Batch&)> apply,
+                                                    std::size_t size_bytes) {
+    auto outcome = std::make_shared<std::optional<Result<storage::Committed>>>();
+    auto initiate = [&context, outcome, apply = std::move(apply), size_bytes](auto handler) mutable {
+        auto waiting = std::make_shared<decltype(handler)>(std::move(handler));
+        asio::io_context& io = context.io;
+        storage::Operation operation;
+        operation.apply = std::move(apply);
+        operation.size_bytes = size_bytes;
+        operation.done = [&io, outcome, waiting](Result<storage::Committed> committed) {
+            outcome->emplace(std::move(committed));
+            auto resume = [waiting]() { std::move (*waiting)(); };
+            asio::post(io, std::move(resume));
+        };
+        const auto submitted = context.ledger.submit(std::move(operation));
+        if (!submitted) {  // then `done` will not be called
+            outcome->emplace(submitted.error());
+            auto resume = [waiting]() { std::move (*waiting)(); };
+            asio::post(io, std::move(resume));
+        }
+    };
+    auto wait = asio::async_initiate<const asio::use_awaitable_t<>&, void()>(std::move(initiate), asio::use_awaitable);
+    co_await std::move(wait);
+    co_return std::move(**outcome);
+}
+
+}  // namespace xinfu::vault
