@@ -2,7 +2,7 @@
 add_library(xinfu_compile INTERFACE)
 target_include_directories(xinfu_compile INTERFACE "${PROJECT_SOURCE_DIR}" "${PROJECT_BINARY_DIR}")
 target_compile_options(xinfu_compile INTERFACE
-  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wnon-virtual-dtor -Werror
+  -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror
   -fstack-protector-strong     # a smashed stack ends the process instead of running it
   -fstack-clash-protection     # a huge frame cannot jump the guard page
   -fcf-protection              # indirect branches land only where they may
