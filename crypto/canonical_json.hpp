@@ -2,7 +2,8 @@
 //
 // Format:  RFC 8785, of which Xinfu uses objects, arrays, strings, booleans and integers up to 2^53 - 1.
 // Threads: a JsonObject belongs to one thread at a time.
-// Errors:  aborts on a repeated key and on integers beyond 2^53 - 1. Text must be valid UTF-8: whoever takes it
+// Errors:  aborts on a repeated key and on integers beyond 2^53 - 1. Text must be valid UTF-8: whoever takes
+// it
 //          from outside checks with is_utf8 first.
 #pragma once
 
@@ -41,7 +42,8 @@ private:
     std::vector<std::pair<std::string, std::string>> members_;  // key, canonical value
 };
 
-// A record: an object of strings. Fields may come in any order; empty values are left out; keys do not repeat.
+// A record: an object of strings. Fields may come in any order; empty values are left out; keys do not
+// repeat.
 using TextField = std::pair<std::string_view, std::string_view>;
 void append_canonical_record(std::string& out, std::span<const TextField> fields);
 

@@ -1,7 +1,7 @@
 // Merkle trees: the hashing of the audit log, its proofs, and where its hashes lie in tiles.
 //
-// Sources: RFC 6962 section 2.1 (hashing), RFC 9162 sections 2.1.3.2 and 2.1.4.2 (verification), C2SP tlog-tiles.
-// Threads: free functions; a Frontier belongs to one thread at a time.
+// Sources: RFC 6962 section 2.1 (hashing), RFC 9162 sections 2.1.3.2 and 2.1.4.2 (verification), C2SP
+// tlog-tiles. Threads: free functions; a Frontier belongs to one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -41,7 +41,7 @@ private:
 };
 
 inline constexpr unsigned kTileHeight = 8;
-inline constexpr unsigned kTileWidth = 256;  // hashes in a full tile
+inline constexpr unsigned kTileWidth = 256;               // hashes in a full tile
 inline constexpr std::size_t kEntrySizeBytesMax = 65535;  // an entry's length is a u16 in its bundle
 
 struct TileCoordinates {

@@ -1,6 +1,7 @@
 // Signed notes: the text format in which a log signs its checkpoints.
 //
-// Format:  C2SP signed-note; verifier keys as `name+hash+base64`. Signature type 0x01, Ed25519.
+// Format:  C2SP signed-note; verifier keys as `name+hash+base64`. Signature types 0x01, Ed25519, by logs, and
+//          0x04, C2SP tlog-cosignature v1, by witnesses.
 // Threads: immutable after construction.
 // Errors:  crypto::Errc note_malformed, note_unverified, key_malformed.
 #pragma once
@@ -38,6 +39,25 @@ private:
     std::unique_ptr<Botan::Ed25519_PrivateKey> key_;
 };
 
+// A witness's side: it states when the checkpoint was the largest consistent one it had seen of that log.
+class WitnessSigner {
+public:
+    // `name` is the witness's own. The key signs nothing else: a cosignature does not cover the name.
+    static Result<WitnessSigner> from_seed(std::string name, ByteView seed);
+    WitnessSigner(WitnessSigner&&) noexcept;
+    ~WitnessSigner();
+
+    const std::string& name() const { return name_; }
+    std::string verifier_key() const;
+    // One signature line with its newline, to go below a note with this text.
+    std::string cosign(std::string_view text, std::uint64_t unix_seconds) const;
+
+private:
+    WitnessSigner(std::string name, std::unique_ptr<Botan::Ed25519_PrivateKey> key);
+    std::string name_;
+    std::unique_ptr<Botan::Ed25519_PrivateKey> key_;
+};
+
 class NoteVerifier {
 public:
     static Result<NoteVerifier> parse(std::string_view verifier_key);
@@ -46,20 +66,25 @@ public:
     ~NoteVerifier();
     const std::string& name() const { return name_; }
     std::uint32_t key_id() const { return key_id_; }
+    bool is_witness() const { return witness_; }
     bool verify(std::string_view text, ByteView signature) const;
 
 private:
-    NoteVerifier(std::string name, std::uint32_t key_id, std::unique_ptr<Botan::Ed25519_PublicKey> key);
+    NoteVerifier(std::string name, std::uint32_t key_id, bool witness,
+                 std::unique_ptr<Botan::Ed25519_PublicKey> key);
     std::string name_;
     std::uint32_t key_id_ = 0;
+    bool witness_ = false;  // type 0x04
     std::unique_ptr<Botan::Ed25519_PublicKey> key_;
 };
 
 struct OpenedNote {
-    std::string text;                     // with its final newline
-    std::vector<std::string> verified;    // names of the keys whose signature verified
-    std::vector<std::string> unverified;  // signature lines that no given key covers
+    std::string text;                              // with its final newline
+    std::vector<std::string> verified;             // names of the keys whose signature verified
+    std::vector<const NoteVerifier*> verified_by;  // the same, of those given
+    std::vector<std::string> unverified;           // signature lines that no given key covers
 };
+inline constexpr std::size_t kNoteSignaturesMax = 100;
 // Refuses a note when a known key's signature is bad, when none verifies, and when it is not in the form.
 Result<OpenedNote> open_note(std::string_view note, const std::vector<const NoteVerifier*>& verifiers);
 

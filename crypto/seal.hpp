@@ -1,10 +1,11 @@
 // Sealing: authenticated encryption of stored values and of large originals.
 //
-// Format:  values: XAES-256-GCM (C2SP), nonce (24) || ciphertext || tag (16). A Sealer draws the first 16 bytes of
-//          its nonces once and counts in the last 8, so that no two values ever share key and nonce, however many
-//          there are, and sealing costs one AES-256-GCM operation.
-//          streams: chunks of 64 KiB under AES-256-GCM with a key of their own; nonce = chunk number (u88 BE) ||
-//          1 for the last chunk, else 0 (the STREAM construction): a missing, moved or repeated chunk does not open.
+// Format:  values: XAES-256-GCM (C2SP), nonce (24) || ciphertext || tag (16). A Sealer draws the first 16
+// bytes of
+//          its nonces once and counts in the last 8, so that no two values ever share key and nonce, however
+//          many there are, and sealing costs one AES-256-GCM operation. streams: chunks of 64 KiB under
+//          AES-256-GCM with a key of their own; nonce = chunk number (u88 BE) || 1 for the last chunk, else 0
+//          (the STREAM construction): a missing, moved or repeated chunk does not open.
 // Sources: C2SP XAES-256-GCM; NIST SP 800-38D; Hoang, Reyhanitabar, Rogaway, Vizar 2015 (STREAM).
 // Threads: a Sealer is internally locked; a StreamSealer or StreamOpener belongs to one thread at a time.
 // Errors:  crypto::Errc::seal_not_opened, without saying why.
@@ -49,7 +50,8 @@ std::uint64_t sealed_stream_size(std::uint64_t plaintext_size);
 
 class StreamSealer {
 public:
-    // `key` is 32 bytes and seals this one stream only. `associated_data` (an object's id) goes into each chunk.
+    // `key` is 32 bytes and seals this one stream only. `associated_data` (an object's id) goes into each
+    // chunk.
     StreamSealer(ByteView key, ByteView associated_data);
     ~StreamSealer();
     StreamSealer(StreamSealer&&) noexcept;
