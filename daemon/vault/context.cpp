@@ -39,4 +39,21 @@ asio::awaitable<Result<storage::Committed>> execute(Context& context,
     co_return std::move(**outcome);
 }
 
+asio::awaitable<Result<Recorded>> record(Context& context, storage::Leaf leaf, storage::LeafNotes notes) {
+    auto recorded = std::make_shared<Recorded>();
+    std::function<Result<void>(storage::Batch&)> apply = [&leaves = context.leaves, recorded, leaf = std::move(leaf),
+                                                          notes = std::move(notes)](storage::Batch& batch) {
+        recorded->entry.clear();
+        recorded->index = leaves.append(batch, leaf, notes, &recorded->entry);
+        return Result<void>{};
+    };
+    auto running = execute(context, std::move(apply));
+    auto committed = co_await std::move(running);
+    if (!committed) {
+        co_return committed.error();
+    }
+    recorded->committed = std::move(*committed);
+    co_return std::move(*recorded);
+}
+
 }  // namespace xinfu::vault

@@ -21,6 +21,7 @@
 
 #include "crypto/random.hpp"
 #include "crypto/result.hpp"
+#include "daemon/boundary/packet.hpp"
 #include "daemon/vault/principal.hpp"
 #include "storage/leaf.hpp"
 #include "storage/ledger.hpp"
@@ -37,6 +38,7 @@ namespace xinfu::vault {
 namespace asio = boost::asio;
 
 class ActivePolicies;
+class CountedLeaves;
 class Inspectors;
 class Keys;
 class Metrics;
@@ -55,6 +57,9 @@ struct Context {
     ActivePolicies& policies;
     Inspectors& inspectors;
     Metrics& metrics;
+    CountedLeaves& counted_leaves;
+    // A connection to a fresh inspector. Errors: as boundary::Dialer::dial.
+    std::function<asio::awaitable<Result<boundary::Connection>>()> dial_inspector;
 };
 
 // Who asks, from where, and what allowed it: what a leaf says of an act.
@@ -73,6 +78,14 @@ storage::Leaf leaf_of(const Caller& caller, std::string action);
 asio::awaitable<Result<storage::Committed>> execute(Context& context,
                                                     std::function<Result<void>(storage::Batch&)> apply,
                                                     std::size_t size_bytes = 0);
+
+struct Recorded {
+    std::uint64_t index = 0;
+    Bytes entry;  // the leaf's bytes: a receipt's `extra`
+    storage::Committed committed;
+};
+// Appends one leaf; durable when it resumes. For readings, which change nothing else. Errors: as execute.
+asio::awaitable<Result<Recorded>> record(Context& context, storage::Leaf leaf, storage::LeafNotes notes);
 
 // Runs `work` on a worker thread and resumes on `io` with its answer. `work` must own what it uses and not throw.
 template <class T>
