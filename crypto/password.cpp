@@ -31,6 +31,9 @@ std::string unpadded_base64(ByteView bytes) {
 }
 
 std::optional<Bytes> from_unpadded_base64(std::string_view text) {
+    if (text.ends_with('=')) {
+        return std::nullopt;
+    }
     std::string padded(text);
     padded.append((4 - padded.size() % 4) % 4, '=');
     return from_base64(padded);

@@ -10,10 +10,10 @@
 
 #include <botan/aead.h>
 #include <botan/block_cipher.h>
-#include <botan/exceptn.h>
 #include <boost/endian/conversion.hpp>
 
 #include "crypto/error.hpp"
+#include "crypto/gcm.hpp"
 
 namespace xinfu::crypto {
 namespace {
@@ -24,18 +24,12 @@ constexpr std::size_t kDerivationBytes = 12;  // of the nonce: select the derive
 constexpr std::size_t kRandomNonceBytes =
     16;  // drawn once per Sealer: 2^64 Sealers before a collision is likely
 constexpr std::size_t kDerivedKeysKept = 64;  // one per Sealer that ever sealed, so in practice one per start
-static_assert(kNonceBytes + kTagBytes == kSealOverheadBytes);
-static_assert(kTagBytes == kStreamTagBytes);
+static_assert(kNonceBytes + gcm::kTagBytes == kSealOverheadBytes);
+static_assert(gcm::kTagBytes == kStreamTagBytes);
 
-using Mode = std::unique_ptr<Botan::AEAD_Mode>;
+using gcm::Mode;
 using DerivationNonce = std::array<std::uint8_t, kDerivationBytes>;
 using Block = std::array<std::uint8_t, 16>;
-
-Mode make_mode(Botan::Cipher_Dir direction, ByteView key) {
-    Mode mode = Botan::AEAD_Mode::create_or_throw("AES-256/GCM", direction);
-    mode->set_key(key.data(), key.size());
-    return mode;
-}
 
 // NIST SP 800-108 counter mode with CMAC-AES-256 over "X" and the nonce's first half, as XAES-256-GCM fixes
 // it.
@@ -76,6 +70,12 @@ private:
     Block subkey_{};
 };
 
+gcm::Nonce second_half(ByteView nonce) {
+    gcm::Nonce half;
+    std::ranges::copy(nonce.subspan(kDerivationBytes), half.begin());
+    return half;
+}
+
 }  // namespace
 
 // Botan's modes hold state while they work, so each call borrows one; they are made once and reused, since
@@ -101,7 +101,7 @@ struct Sealer::State {
                 return mode;
             }
         }
-        return make_mode(Botan::Cipher_Dir::Encryption, sealing_key.view());
+        return gcm::make_sealing_mode(sealing_key.view());
     }
     void return_sealing(Mode mode) {
         const std::lock_guard lock(mutex);
@@ -116,7 +116,7 @@ struct Sealer::State {
                 return mode;
             }
         }
-        return make_mode(Botan::Cipher_Dir::Decryption, derivation.derive(nonce).view());
+        return gcm::make_opening_mode(derivation.derive(nonce).view());
     }
     void return_opening(const DerivationNonce& nonce, Mode mode) {
         const std::lock_guard lock(mutex);
@@ -140,40 +140,37 @@ Sealer::Sealer(ByteView key, RandomSource& random) : state_(std::make_unique<Sta
 Sealer::~Sealer() = default;
 
 Bytes Sealer::seal(ByteView plaintext, ByteView associated_data) const {
-    Bytes sealed(kNonceBytes + plaintext.size() + kTagBytes);
-    std::ranges::copy(state_->nonce_start, sealed.begin());
-    boost::endian::store_big_u64(sealed.data() + kRandomNonceBytes,
+    std::array<std::uint8_t, kNonceBytes> nonce;
+    std::ranges::copy(state_->nonce_start, nonce.begin());
+    boost::endian::store_big_u64(nonce.data() + kRandomNonceBytes,
                                  state_->sealed_count.fetch_add(1, std::memory_order_relaxed));
+    Bytes sealed;
+    sealed.reserve(plaintext.size() + kSealOverheadBytes);
+    sealed.assign(nonce.begin(), nonce.end());
 
-    thread_local Botan::secure_vector<std::uint8_t> buffer;
-    buffer.assign(plaintext.begin(), plaintext.end());
     Mode mode = state_->borrow_sealing();
-    mode->set_associated_data(associated_data);
-    mode->start(sealed.data() + kDerivationBytes, kNonceBytes - kDerivationBytes);
-    mode->finish(buffer);
+    gcm::set_associated_data(*mode, associated_data);
+    gcm::append_sealed(*mode, second_half(nonce), plaintext, sealed);
     state_->return_sealing(std::move(mode));
-
-    assert(buffer.size() == plaintext.size() + kTagBytes);
-    std::ranges::copy(buffer, sealed.begin() + kNonceBytes);
     return sealed;
 }
 
-Result<Bytes> Sealer::open(ByteView sealed, ByteView associated_data) const try {
+Result<Bytes> Sealer::open(ByteView sealed, ByteView associated_data) const {
     if (sealed.size() < kSealOverheadBytes) {
         return Errc::seal_not_opened;
     }
     DerivationNonce nonce;
     std::copy_n(sealed.begin(), nonce.size(), nonce.begin());
 
-    Botan::secure_vector<std::uint8_t> buffer(sealed.begin() + kNonceBytes, sealed.end());
+    Bytes plaintext;
     Mode mode = state_->borrow_opening(nonce);
-    mode->set_associated_data(associated_data);
-    mode->start(sealed.data() + kDerivationBytes, kNonceBytes - kDerivationBytes);
-    mode->finish(buffer);  // throws before anything is released; the mode is then dropped with its state
+    gcm::set_associated_data(*mode, associated_data);
+    if (!gcm::append_opened(*mode, second_half(sealed.first(kNonceBytes)), sealed.subspan(kNonceBytes),
+                            plaintext)) {
+        return Errc::seal_not_opened;  // the mode is dropped with what it was in the middle of
+    }
     state_->return_opening(nonce, std::move(mode));
-    return Bytes(buffer.begin(), buffer.end());
-} catch (const Botan::Invalid_Authentication_Tag&) {
-    return Errc::seal_not_opened;
+    return plaintext;
 }
 
 }  // namespace xinfu::crypto

@@ -3,10 +3,10 @@
 #include <cassert>
 
 #include <botan/aead.h>
-#include <botan/exceptn.h>
 #include <boost/endian/conversion.hpp>
 
 #include "crypto/error.hpp"
+#include "crypto/gcm.hpp"
 #include "crypto/seal.hpp"
 
 namespace xinfu::crypto {
@@ -14,17 +14,13 @@ namespace {
 
 constexpr std::size_t kSealedChunkBytes = kStreamChunkBytes + kStreamTagBytes;
 
-std::unique_ptr<Botan::AEAD_Mode> make_mode(Botan::Cipher_Dir direction, ByteView key,
-                                            ByteView associated_data) {
-    assert(key.size() == kSealKeySizeBytes);
-    auto mode = Botan::AEAD_Mode::create_or_throw("AES-256/GCM", direction);
-    mode->set_key(key.data(), key.size());
-    mode->set_associated_data(associated_data);  // stays for every chunk
+gcm::Mode with_data(gcm::Mode mode, ByteView associated_data) {
+    gcm::set_associated_data(*mode, associated_data);  // stays for every chunk
     return mode;
 }
 
-std::array<std::uint8_t, 12> chunk_nonce(std::uint64_t chunk, bool last) {
-    std::array<std::uint8_t, 12> nonce{};
+gcm::Nonce chunk_nonce(std::uint64_t chunk, bool last) {
+    gcm::Nonce nonce{};
     boost::endian::store_big_u64(nonce.data() + 3, chunk);
     nonce[11] = last ? 1 : 0;
     return nonce;
@@ -39,18 +35,14 @@ std::uint64_t sealed_stream_size(std::uint64_t plaintext_size) {
 }
 
 StreamSealer::StreamSealer(ByteView key, ByteView associated_data)
-    : mode_(make_mode(Botan::Cipher_Dir::Encryption, key, associated_data)) {
+    : mode_(with_data(gcm::make_sealing_mode(key), associated_data)) {
     pending_.reserve(kSealedChunkBytes);
 }
 StreamSealer::~StreamSealer() = default;
 StreamSealer::StreamSealer(StreamSealer&&) noexcept = default;
 
 void StreamSealer::flush(bool last, Bytes& sealed) {
-    const auto nonce = chunk_nonce(chunk_++, last);
-    Botan::secure_vector<std::uint8_t> buffer(pending_.begin(), pending_.end());
-    mode_->start(nonce.data(), nonce.size());
-    mode_->finish(buffer);
-    sealed.insert(sealed.end(), buffer.begin(), buffer.end());
+    gcm::append_sealed(*mode_, chunk_nonce(chunk_++, last), pending_, sealed);
     pending_.clear();
 }
 
@@ -75,26 +67,22 @@ void StreamSealer::finish(Bytes& sealed) {
 }
 
 StreamOpener::StreamOpener(ByteView key, ByteView associated_data)
-    : mode_(make_mode(Botan::Cipher_Dir::Decryption, key, associated_data)) {
+    : mode_(with_data(gcm::make_opening_mode(key), associated_data)) {
     pending_.reserve(kSealedChunkBytes);
 }
 StreamOpener::~StreamOpener() = default;
 StreamOpener::StreamOpener(StreamOpener&&) noexcept = default;
 
-Result<void> StreamOpener::open_chunk(ByteView chunk, bool last, Bytes& plaintext) try {
+Result<void> StreamOpener::open_chunk(ByteView chunk, bool last, Bytes& plaintext) {
     // An empty last chunk is only for an empty stream, or one content would have two sealed forms.
     if (!mode_ || chunk.size() < kStreamTagBytes || (last && chunk_ > 0 && chunk.size() == kStreamTagBytes)) {
         return Errc::seal_not_opened;
     }
-    const auto nonce = chunk_nonce(chunk_++, last);
-    Botan::secure_vector<std::uint8_t> buffer(chunk.begin(), chunk.end());
-    mode_->start(nonce.data(), nonce.size());
-    mode_->finish(buffer);
-    plaintext.insert(plaintext.end(), buffer.begin(), buffer.end());
+    if (!gcm::append_opened(*mode_, chunk_nonce(chunk_++, last), chunk, plaintext)) {
+        mode_.reset();
+        return Errc::seal_not_opened;
+    }
     return {};
-} catch (const Botan::Invalid_Authentication_Tag&) {
-    mode_.reset();
-    return Errc::seal_not_opened;
 }
 
 Result<void> StreamOpener::update(ByteView sealed, Bytes& plaintext) {
