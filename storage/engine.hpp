@@ -1,7 +1,7 @@
 // Engine: an ordered key-value store with one writer and any number of snapshot readers. Everything above
 // speaks to this and to nothing of LMDB, so that a node that outgrows one machine can have another engine.
 //
-// Values are sealed here: AES-256-GCM under the store key, with the table's name and the key as associated
+// Values are sealed here: AES-256-GCM under the store key, with the table's number and the key as associated
 // data, so that a value moved to another place does not open. Keys are not sealed: whoever builds a key from
 // personal data digests it with a secret first.
 //
@@ -31,7 +31,7 @@ enum class Table : std::uint8_t {
     log_entries = 1,        // index (u64 BE) -> entry bytes
     log_tiles = 2,          // level (u8), tile index (u64 BE) -> up to 256 hashes of 32 bytes
     checkpoints = 3,        // tree size (u64 BE) -> signed note; written with the batch after the one it signs
-    log_notes = 4,          // index (u64 BE) -> texts a leaf only digests (file names, purposes), JSON
+    log_notes = 4,          // index (u64 BE) -> rows.proto LeafNotes: texts that a leaf only digests
     log_index = 5,          // term digest (16), index (u64 BE) -> empty: the sealed search index
     submissions = 10,       // submission id (16) -> rows.proto Submission
     submission_names = 11,  // digest of (unit, catalog, name) (32) -> submission id
@@ -65,9 +65,9 @@ public:
     virtual Result<std::optional<Bytes>> get(Table table, ByteView key) const = 0;
     virtual Result<bool> contains(Table table, ByteView key) const = 0;
 
-    // Visits keys that begin with `prefix`, from `from` on (inclusive; empty: from the first), in ascending
-    // order, or descending from `from` when `backwards`. The visitor answers false to stop. Views live until
-    // the visitor returns.
+    // Visits keys that begin with `prefix`, from the whole key `from` on (inclusive; it need not exist; empty:
+    // from the first), in ascending order, or descending from `from` (empty: from the last) when `backwards`.
+    // The visitor answers false to stop, and does not write to the transaction. Views live until it returns.
     using Visitor = std::function<bool(ByteView key, ByteView value)>;
     virtual Result<void> visit(Table table, ByteView prefix, ByteView from, const Visitor& visitor,
                                bool backwards = false) const = 0;
@@ -88,8 +88,8 @@ public:
 
 struct EngineStatistics {
     std::uint64_t map_size_bytes;
-    std::uint64_t used_bytes;
-    std::uint64_t disk_free_bytes;
+    std::uint64_t used_bytes;       // of the map, pages free for reuse not counted
+    std::uint64_t disk_free_bytes;  // of the file system, for unprivileged writers
 };
 
 class Engine {

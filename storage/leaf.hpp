@@ -8,14 +8,13 @@
 
 #include <array>
 #include <cstdint>
-#include <functional>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
 #include "crypto/bytes.hpp"
 #include "crypto/digest.hpp"
+#include "crypto/random.hpp"
 #include "storage/ledger.hpp"
 
 namespace xinfu::storage {
@@ -24,7 +23,8 @@ namespace xinfu::storage {
 struct LeafObject {
     std::string type;                      // "submission", "account", "checkpoint", "parcel", ...
     std::string id;                        // opaque
-    std::optional<crypto::Digest> digest;  // of the object's bytes
+    std::optional<crypto::Digest> digest;   // SHA-256 of the object's bytes: of a submission, the body as PUT
+    std::optional<crypto::Digest> content;  // submissions: SHA-256 of the signed content, once it is verified
 };
 
 struct LeafCounts {
@@ -39,7 +39,7 @@ struct LeafCounts {
 struct LeafOrigin {
     std::string node;
     std::uint64_t index = 0;
-    crypto::Digest digest{};  // RFC 6962 leaf digest of that leaf
+    crypto::Digest digest{};  // SHA-256 of the signed content: object.content of that leaf
 };
 
 // Empty members are left out of the encoding. Time, node, salt and the salted digests are the writer's.
@@ -80,27 +80,24 @@ Result<Bytes> encode_leaf(const Leaf& leaf, const LeafNotes& notes, std::string_
 // "2026-01-31T08:00:00.123Z"
 std::string format_time(Milliseconds time);
 
-// Search terms of the sealed index: whoever asks for all leaves of an actor, object or subject needs the key.
-enum class LeafTerm : std::uint8_t { principal = 1, unit = 2, action = 3, object = 4, subject = 5, catalog = 6 };
-
 class LeafWriter {
 public:
-    // `index_key` is the node's key "index". `random` fills salts.
-    using RandomSource = std::function<void(std::span<std::uint8_t>)>;
-    LeafWriter(std::string node, Bytes index_key, RandomSource random);
+    // `index_key` is the node's key "index". `random` fills salts and outlives the writer.
+    LeafWriter(std::string node, Bytes index_key, crypto::RandomSource& random = crypto::system_random());
 
-    // Encodes the leaf at the batch's time, appends it, writes its notes and its rows of the search index in
-    // the same transaction, and returns its index. `entry`, when given, receives the leaf's bytes (a receipt's
-    // `extra`). Strings too long for a leaf are a programming error: bound them where they enter.
-    std::uint64_t append(Batch& batch, const Leaf& leaf, const LeafNotes& notes = {}, Bytes* entry = nullptr) const;
-
-    // 16 bytes: prefix of the keys of Table::log_index for this term (an index, u64 BE, follows).
-    Bytes term_key(LeafTerm term, std::string_view value) const;
+    // Encodes the leaf at the batch's time, appends it, writes its notes in the same transaction, and returns
+    // its index. `entry`, when given, receives the leaf's bytes (a receipt's `extra`). Strings too long for a
+    // leaf are a programming error: bound them where they enter.
+    std::uint64_t append(Batch& batch, const Leaf& leaf, const LeafNotes& notes = {},
+                         Bytes* entry = nullptr) const;
 
 private:
     std::string node_;
     Bytes index_key_;
-    RandomSource random_;
+    crypto::RandomSource& random_;
 };
+
+// The notes kept beside a leaf; empty ones when there are none. Errors: corrupt.
+Result<LeafNotes> read_leaf_notes(const ReadTransaction& transaction, std::uint64_t index);
 
 }  // namespace xinfu::storage

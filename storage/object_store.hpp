@@ -1,10 +1,9 @@
 // Objects: originals too large for the database, each a sealed file of its own, written and synced before the
 // commit that names it.
 //
-// Format:  objects/<first 2 hex digits of the id>/<id, 32 hex digits>: 16 bytes "xinfu-object-1\n\0", then pieces
-//          of 64 KiB of plain text (the last 0 to 64 KiB), each sealed on its own under the object's data key. A piece's
-//          associated data is the object's id, its number (u64 BE) and whether it is the last: pieces cannot be
-//          moved, dropped, repeated or cut off unseen.
+// Format:  <first 2 hex digits of the id>/<id, 32 hex digits> below the store's directory: one sealed stream
+//          (crypto/seal.hpp) under the object's own data key, with the id as associated data. Chunks of 64 KiB
+//          cannot be moved, dropped, repeated or cut off unseen, nor the file be put under another id.
 // Threads: an ObjectStore is immutable after opening and may be shared; writers and readers belong to one thread
 //          at a time.
 // Errors:  storage::Errc io_failed, store_full, exists, not_found, corrupt.
@@ -19,15 +18,9 @@
 #include "crypto/bytes.hpp"
 #include "crypto/result.hpp"
 
-namespace xinfu::crypto {
-class Sealer;
-}
-
 namespace xinfu::storage {
 
 using ObjectId = std::array<std::uint8_t, 16>;
-
-inline constexpr std::size_t kObjectPieceSizeBytes = std::size_t{64} << 10;
 
 // An object being written. Destroying it unfinished removes the file.
 class ObjectWriter {
@@ -44,22 +37,18 @@ public:
     virtual ~ObjectReader() = default;
     // Plain bytes of the whole object, by the file's size.
     virtual std::uint64_t size_bytes() const = 0;
-    // The next piece, opened; empty at the end. Nothing is handed out that did not open. The view lives until
-    // the next call.
+    // The next bytes, opened and authenticated; empty at the end, which is only reached when the whole object
+    // was there. The view lives until the next call. After an error nothing more comes.
     virtual Result<ByteView> next() = 0;
-    // Continues at a plain offset: next() then starts exactly there.
-    virtual Result<void> seek(std::uint64_t offset) = 0;
 };
 
 class ObjectStore {
 public:
     virtual ~ObjectStore() = default;
 
-    // `sealer` seals under the object's own data key. Errc::exists when the id is taken.
-    virtual Result<std::unique_ptr<ObjectWriter>> create(const ObjectId& id,
-                                                         std::shared_ptr<const crypto::Sealer> sealer) const = 0;
-    virtual Result<std::unique_ptr<ObjectReader>> open(const ObjectId& id,
-                                                       std::shared_ptr<const crypto::Sealer> sealer) const = 0;
+    // `data_key` is 32 bytes and seals this one object only. Errc::exists when the id is taken.
+    virtual Result<std::unique_ptr<ObjectWriter>> create(const ObjectId& id, ByteView data_key) const = 0;
+    virtual Result<std::unique_ptr<ObjectReader>> open(const ObjectId& id, ByteView data_key) const = 0;
     // Gone durably on return. Errc::not_found.
     virtual Result<void> erase(const ObjectId& id) const = 0;
 
