@@ -24,10 +24,10 @@ constexpr std::size_t kPeerChainBytesMax = 32 * 1024;    // of all certificates 
 
 class Policy final : public Botan::TLS::Policy {
 public:
-    Policy(bool tls12, bool server) : tls12_(tls12), server_(server) {}
+    Policy(bool tls12, bool tls13, bool server) : tls12_(tls12), tls13_(tls13), server_(server) {}
 
     bool allow_tls12() const override { return tls12_; }
-    bool allow_tls13() const override { return true; }
+    bool allow_tls13() const override { return tls13_; }
     bool allow_dtls12() const override { return false; }
 
     // AES first: Botan's own order puts ChaCha20-Poly1305 there, which costs two thirds of the throughput.
@@ -72,6 +72,7 @@ public:
 
 private:
     bool tls12_;
+    bool tls13_;
     bool server_;
 };
 
@@ -200,7 +201,7 @@ Result<std::shared_ptr<const ServerContext>> ServerContext::create(const ServerS
 
     auto parts = std::make_unique<Parts>();
     parts->credentials = std::move(credentials);
-    parts->policy = std::make_shared<Policy>(settings.tls12, true);
+    parts->policy = std::make_shared<Policy>(settings.tls12, true, true);
     parts->sessions = std::make_shared<Botan::TLS::Session_Manager_Noop>();
     parts->random = std::make_shared<Botan::System_RNG>();
     return std::make_shared<const ServerContext>(std::move(parts));
@@ -232,7 +233,11 @@ Result<std::shared_ptr<const ClientContext>> ClientContext::create(const ClientS
     parts->anchors = store_of(settings.trust_anchors);
     credentials->anchors = parts->anchors;
     // TLS 1.2 clients sign the whole handshake, which is no typed act for a key that is elsewhere.
-    parts->policy = std::make_shared<Policy>(settings.tls12 && !parts->needs_sign_hook, false);
+    const bool tls12 = settings.tls12 && !parts->needs_sign_hook;
+    if (!tls12 && !settings.tls13) {
+        return make_error_code(Errc::settings_malformed);
+    }
+    parts->policy = std::make_shared<Policy>(tls12, settings.tls13, false);
     parts->credentials = std::move(credentials);
     parts->sessions = std::make_shared<Botan::TLS::Session_Manager_Noop>();
     parts->random = std::make_shared<Botan::System_RNG>();

@@ -7,6 +7,8 @@
 #include <botan/rng.h>
 #include <botan/tls_policy.h>
 #include <botan/tls_session_manager_noop.h>
+#include <botan/tls_signature_scheme.h>
+#include <botan/x509_key.h>
 #include <botan/x509cert.h>
 
 #include "daemon/tls/context.hpp"

@@ -11,6 +11,7 @@
 #include <botan/tls_callbacks.h>
 #include <botan/tls_client.h>
 #include <botan/tls_exceptn.h>
+#include <botan/tls_handshake_msg.h>
 #include <botan/tls_server.h>
 #include <botan/tls_session.h>
 #include <botan/x509path.h>
