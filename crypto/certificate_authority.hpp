@@ -87,8 +87,4 @@ struct IssuedIndex {
     std::vector<CertificateAuthority::Revoked> revoked() const;
 };
 
-std::string to_pem(std::string_view label, ByteView der);  // RFC 7468
-// The first block with this label. Errors: encoding_malformed.
-Result<Bytes> from_pem(std::string_view label, std::string_view text);
-
 }  // namespace xinfu::crypto

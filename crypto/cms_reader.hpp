@@ -70,7 +70,7 @@ public:
     const CmsSigner& signer() const { return signer_; }
 
 private:
-    enum class Phase {
+    enum class Phase {  // which element is expected next
         content_info,
         content_info_oid,
         content_info_explicit,
@@ -83,18 +83,16 @@ private:
         content_explicit,
         content_string,
         content_segment,
-        content_end,
-        encapsulated_end,
-        after_content,
+        after_content,  // certificates, revocation lists, or the set of signers
         certificate,
         revocation,
         signer,
-        closing,
+        closing,  // none: the enclosing element must end
         complete,
     };
     enum class Action { header, collect, stream, skip };
     struct Frame {
-        std::uint64_t end;  // as size_ counts; kIndefinite: until its end-of-contents
+        std::uint64_t end;  // as size_ counts; all ones: until its end-of-contents
         Phase then;         // the phase once it is closed
     };
     struct Header {
@@ -104,17 +102,20 @@ private:
         std::uint64_t length = 0;
     };
 
-    std::optional<Errc> read_header(std::uint8_t octet, bool& done);
+    std::optional<Errc> on_octet(std::uint8_t octet);
     std::optional<Errc> on_header(const Header& header);
-    std::optional<Errc> on_end_of_contents();
-    std::optional<Errc> on_collected();
+    std::optional<Errc> on_content(const Header& header);
+    std::optional<Errc> on_part(const Header& header);
     std::optional<Errc> open(const Header& header, Phase inside, Phase then);
-    std::optional<Errc> start_collecting(const Header& header, std::size_t limit, bool whole_element);
-    std::optional<Errc> settle();  // closes definite frames that are full
-    std::optional<Errc> closed(Phase then);
+    std::optional<Errc> collect(const Header& header, std::size_t limit, bool whole);
+    std::optional<Errc> skip(const Header& header);
+    std::optional<Errc> on_element_end();
+    std::optional<Errc> on_collected();
+    std::optional<Errc> close_full_frames();
+    std::optional<Errc> close_frame();
     std::optional<Errc> finish_signer();
+    void select_certificate();
     Errc explain_first_octets() const;
-    std::optional<Errc> inside_parent(std::uint64_t length) const;
 
     CmsReaderOptions options_;
     Phase phase_ = Phase::content_info;
@@ -124,12 +125,15 @@ private:
     std::uint64_t size_ = 0;
     std::uint64_t content_size_ = 0;
     std::uint64_t elements_ = 0;
-    std::uint64_t remaining_ = 0;  // octets of the element being collected, streamed or skipped
+    std::uint64_t remaining_ = 0;                  // octets of the element being collected, streamed or skipped
+    Phase after_element_ = Phase::content_info;    // of the element being streamed or skipped
 
-    Bytes first_octets_;   // for a telling refusal of what is not CMS at all
-    Bytes header_octets_;  // of the header being read, at most 10
+    Bytes first_octets_;    // for a telling refusal of what is not CMS at all
+    Bytes header_octets_;   // of the header being read, at most 10
+    Bytes element_header_;  // of the element whose header was read last
     Bytes collected_;
     std::uint64_t version_ = 0;
+    std::uint64_t revocation_size_ = 0;
     std::vector<std::string> digest_algorithms_;
     std::vector<Bytes> certificates_;
     std::size_t certificates_size_ = 0;

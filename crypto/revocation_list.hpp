@@ -37,7 +37,7 @@ Result<RevocationList> parse_revocation_list(ByteView document);
 // What the issuer signed, when its octets are too many to pass on: their digest under the algorithm that the
 // signature names (SHA-256 or SHA-384).
 struct RevocationListClaim {
-    Bytes issuer;
+    ByteView issuer;
     ByteView to_be_signed;    // or, when empty,
     ByteView sha256, sha384;  // these
     std::string signature_algorithm;

@@ -11,7 +11,6 @@
 #include <string_view>
 
 #include "crypto/bytes.hpp"
-#include "crypto/digest.hpp"
 #include "crypto/distinguished_name.hpp"
 #include "crypto/error.hpp"
 #include "crypto/result.hpp"
@@ -39,8 +38,6 @@ public:
     // Signs with the key's own scheme: ECDSA P-256 with SHA-256, P-384 with SHA-384 (both DER encoded), Ed25519,
     // RSA PKCS #1 v1.5 with SHA-256.
     Result<Bytes> sign(ByteView message) const;
-    // Likewise, over a digest computed by the caller. P-256 only; others answer key_wrong_algorithm.
-    Result<Bytes> sign_digest(const Digest& digest) const;
 
     // A PKCS #10 request for this key, PEM.
     Result<std::string> create_request(const DistinguishedName& subject) const;
