@@ -52,13 +52,15 @@ public:
         return send_bytes(*bytes, descriptor, timeout);
     }
 
-    // Wakes a thread that waits in receive or send, from any thread: it then answers `closed`.
+    // Wakes a thread that waits in receive or send, from any thread: it then answers `closed`, as does every
+    // later call. (Not by shutdown(2), which the gateway's walls deny.)
     void interrupt();
     void close();
     int fd() const { return connection_.descriptor.get(); }
 
 private:
     Connection connection_;
+    Descriptor interruption_;  // event descriptor; readable once interrupted
 };
 
 // Asks one question at a time and waits for its answer; threads queue for their turn. A connection that

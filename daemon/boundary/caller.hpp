@@ -38,7 +38,7 @@ class Caller {
         asio::steady_timer arrival;  // cancelled when something arrives
     };
     struct State {
-        State(PacketChannel open_channel) : channel(std::move(open_channel)) {}
+        explicit State(PacketChannel open_channel) : channel(std::move(open_channel)) {}
         PacketChannel channel;
         std::uint64_t last_id = 0;
         std::unordered_map<std::uint64_t, std::shared_ptr<Pending>> pending;
@@ -99,6 +99,9 @@ public:
     };
 
     explicit Caller(PacketChannel channel) : state_(std::make_shared<State>(std::move(channel))) {}
+    Caller(const Caller&) = delete;
+    Caller& operator=(const Caller&) = delete;
+    ~Caller() { state_->channel.close(); }
 
     // Brings replies to their calls until the connection ends; answers why it did. Run it once, spawned on
     // the channel's executor; the Caller may be destroyed meanwhile, which ends it.

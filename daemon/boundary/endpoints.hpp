@@ -15,19 +15,11 @@
 #include <boost/asio/awaitable.hpp>
 
 #include "daemon/boundary/packet.hpp"
+#include "daemon/boundary/role.hpp"
 
 namespace xinfu::boundary {
 
 namespace asio = boost::asio;
-
-enum class Role { gateway, inspector, vault, courier };
-
-std::string_view role_name(Role role);  // "gateway"
-std::string program_name(Role role);    // "xinfu-gateway", also the user it runs as
-
-// The uid of the role's user. Reads the user database: call before the walls. Errors: not_running when there
-// is no such user.
-Result<uid_t> find_role_uid(Role role);
 
 // The accepting side: gateway and courier.
 class Acceptor {
@@ -75,6 +67,8 @@ public:
 private:
     struct State;
     explicit Dialer(std::shared_ptr<State> state);
+    static asio::awaitable<Result<Connection>> dial_supervisor(std::shared_ptr<State> state, Role role);
+    static asio::awaitable<Result<Connection>> dial_path(std::shared_ptr<State> state, Role role);
     std::shared_ptr<State> state_;
 };
 

@@ -27,31 +27,22 @@ public:
     ~PacketChannel();  // closes; operations still waiting end with Errc::closed
 
     // The next packet, however long it takes. Safe to cancel. Errors: see Errc; an orderly end is `closed`.
-    asio::awaitable<Result<Packet>> receive_bytes();
+    asio::awaitable<Result<Packet>> receive_bytes() { return receive_bytes(state_); }
     // Queued behind sends already begun. The descriptor is closed here once it is on its way.
-    asio::awaitable<Result<void>> send_bytes(std::string bytes, Descriptor descriptor = {});
+    asio::awaitable<Result<void>> send_bytes(std::string bytes, Descriptor descriptor = {}) {
+        return send_encoded(state_, std::move(bytes), std::move(descriptor));
+    }
 
     // Errors: additionally malformed.
     template <class Message>
     asio::awaitable<Result<Envelope<Message>>> receive() {
-        auto packet = co_await receive_bytes();
-        if (!packet) {
-            co_return packet.error();
-        }
-        Envelope<Message> envelope;
-        const auto decoded = decode(packet->bytes, envelope.message);
-        if (!decoded) {
-            close(decoded.error());
-            co_return decoded.error();
-        }
-        envelope.descriptor = std::move(packet->descriptor);
-        co_return envelope;
+        return receive<Message>(state_);
     }
     // Encoded before the first suspension, so `message` may change or die afterwards. Errors: too_large
     // leaves the channel as it was.
     template <class Message>
     asio::awaitable<Result<void>> send(const Message& message, Descriptor descriptor = {}) {
-        return send_encoded(encode(message), std::move(descriptor));
+        return send_encoded(state_, encode(message), std::move(descriptor));
     }
 
     void close(boost::system::error_code why = Errc::closed);
@@ -64,9 +55,32 @@ public:
     Connection release();
 
 private:
+    // The coroutines hold the state, not the channel, which may move or die while they wait.
     struct State;
-    asio::awaitable<Result<void>> send_encoded(Result<std::string> bytes, Descriptor descriptor);
-    std::shared_ptr<State> state_;
+    using StatePointer = std::shared_ptr<State>;
+    static asio::awaitable<Result<Packet>> receive_bytes(StatePointer state);
+    static asio::awaitable<Result<void>> send_encoded(StatePointer state, Result<std::string> bytes,
+                                                      Descriptor descriptor);
+    static void close(State& state, boost::system::error_code why);
+
+    template <class Message>
+    static asio::awaitable<Result<Envelope<Message>>> receive(StatePointer state) {
+        auto receiving = receive_bytes(state);
+        auto packet = co_await std::move(receiving);
+        if (!packet) {
+            co_return packet.error();
+        }
+        Envelope<Message> envelope;
+        const auto decoded = decode(packet->bytes, envelope.message);
+        if (!decoded) {
+            close(*state, decoded.error());
+            co_return decoded.error();
+        }
+        envelope.descriptor = std::move(packet->descriptor);
+        co_return envelope;
+    }
+
+    StatePointer state_;
 };
 
 }  // namespace xinfu::boundary

@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "crypto/result.hpp"
-#include "daemon/boundary/endpoints.hpp"
+#include "daemon/boundary/role.hpp"
 
 namespace xinfu::boundary {
 
