@@ -1,0 +1,169 @@
+#include "daemon/vault/active_policies.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/boundary/error.hpp"
+
+namespace xinfu::vault {
+namespace {
+
+// Fields of one catalog: far beyond any real sheet.
+constexpr int kFieldsMax = 1000;
+
+boundary::LoadPack::Kind to_kind(storage::PackKind kind) {
+    switch (kind) {
+        case storage::PackKind::catalog: return boundary::LoadPack::CATALOG;
+        case storage::PackKind::access: return boundary::LoadPack::ACCESS;
+        case storage::PackKind::calendar: return boundary::LoadPack::CALENDAR;
+    }
+    return boundary::LoadPack::CATALOG;
+}
+
+Result<policies::AccessPolicy> from_message(const boundary::AccessPolicy& message) {
+    policies::AccessPolicy policy;
+    for (const auto& said : message.roles()) {
+        policies::Role role;
+        role.name = said.name();
+        role.title = said.title();
+        role.title_zh = said.title_zh();
+        role.kind = said.kind();
+        role.unmasked = said.unmasked();
+        for (const auto& grant : said.grants()) {
+            policies::Scope scope{};
+            if (!policies::parse_scope(grant.scope(), scope)) {
+                return boundary::Errc::unexpected;
+            }
+            role.grants.push_back(policies::Grant{grant.verb(), grant.catalog(), scope});
+        }
+        policy.roles.push_back(std::move(role));
+    }
+    for (const auto& exclusion : message.exclusions()) {
+        policy.exclusions.emplace_back(exclusion.roles().begin(), exclusion.roles().end());
+    }
+    return policy;
+}
+
+asio::awaitable<Result<boundary::InspectorReply>> next_reply(boundary::PacketChannel& channel) {
+    auto receiving = channel.receive<boundary::InspectorReply>();
+    auto envelope = co_await std::move(receiving);
+    if (!envelope) {
+        co_return envelope.error();
+    }
+    co_return std::move(envelope->message);
+}
+
+// What the inspector answers to one pack, into `set`.
+asio::awaitable<Result<void>> take_answer(boundary::PacketChannel& channel, const storage::Pack& pack, PolicySet& set,
+                                          std::string& mistakes) {
+    boundary::CatalogDescription catalog;
+    for (bool first = true;; first = false) {
+        auto receiving = next_reply(channel);
+        auto reply = co_await std::move(receiving);
+        if (!reply) {
+            co_return reply.error();
+        }
+        if (reply->has_problem()) {
+            for (const auto& argument : reply->problem().arguments()) {
+                mistakes += mistakes.empty() ? argument : "; " + argument;
+            }
+            co_return boundary::Errc::malformed;
+        }
+        switch (pack.kind) {
+            case storage::PackKind::access: {
+                if (!reply->has_access_policy()) {
+                    co_return boundary::Errc::unexpected;
+                }
+                auto policy = from_message(reply->access_policy());
+                if (!policy) {
+                    co_return policy.error();
+                }
+                set.access = std::move(*policy);
+                co_return Result<void>{};
+            }
+            case storage::PackKind::calendar:
+                if (!reply->has_calendar()) {
+                    co_return boundary::Errc::unexpected;
+                }
+                co_return Result<void>{};
+            case storage::PackKind::catalog: break;
+        }
+        if (!reply->has_pack_loaded()) {
+            co_return boundary::Errc::unexpected;
+        }
+        auto& part = *reply->mutable_pack_loaded();
+        if (first) {
+            catalog = std::move(*part.mutable_catalog());
+        } else {
+            for (auto& field : *part.mutable_catalog()->mutable_fields()) {
+                *catalog.add_fields() = std::move(field);
+            }
+        }
+        if (catalog.fields_size() > kFieldsMax) {
+            co_return boundary::Errc::unexpected;
+        }
+        if (!part.more()) {
+            break;
+        }
+    }
+    const crypto::Digest digest = crypto::sha256(pack.bytes);
+    if (catalog.name().empty() || !std::ranges::equal(as_bytes(catalog.pack_digest()), digest)) {
+        co_return boundary::Errc::unexpected;
+    }
+    set.catalog_packs[catalog.name()] = digest;
+    std::string name = catalog.name();
+    set.catalogs.insert_or_assign(std::move(name), std::move(catalog));
+    co_return Result<void>{};
+}
+
+}  // namespace
+
+const boundary::CatalogDescription* PolicySet::find_catalog(std::string_view name) const {
+    const auto found = catalogs.find(name);
+    return found == catalogs.end() ? nullptr : &found->second;
+}
+
+asio::awaitable<Result<void>> send_pack(boundary::PacketChannel& channel, const storage::Pack& pack) {
+    ByteView rest = pack.bytes;
+    do {
+        const ByteView part = rest.first(std::min(rest.size(), boundary::kPartSizeBytesMax));
+        rest = rest.subspan(part.size());
+        boundary::InspectorRequest request;
+        auto* load = request.mutable_load_pack();
+        load->set_kind(to_kind(pack.kind));
+        load->set_part(part.data(), part.size());
+        load->set_last(rest.empty());
+        auto sending = channel.send(request);
+        if (const auto sent = co_await std::move(sending); !sent) {
+            co_return sent.error();
+        }
+    } while (!rest.empty());
+    co_return Result<void>{};
+}
+
+asio::awaitable<Result<std::shared_ptr<const PolicySet>>> load_policies(Context& context,
+                                                                        std::vector<storage::Pack> packs,
+                                                                        std::string& mistakes) {
+    auto dialling = context.dial_inspector();
+    auto connection = co_await std::move(dialling);
+    if (!connection) {
+        co_return connection.error();
+    }
+    boundary::PacketChannel channel(context.io.get_executor(), std::move(*connection));
+    auto set = std::make_shared<PolicySet>();
+    for (const auto& pack : packs) {
+        auto sending = send_pack(channel, pack);
+        if (const auto sent = co_await std::move(sending); !sent) {
+            co_return sent.error();
+        }
+        auto taking = take_answer(channel, pack, *set, mistakes);
+        if (const auto taken = co_await std::move(taking); !taken) {
+            co_return taken.error();
+        }
+    }
+    set->digest = storage::policy_digest(packs);
+    set->packs = std::move(packs);
+    co_return std::shared_ptr<const PolicySet>(std::move(set));
+}
+
+}  // namespace xinfu::vault

@@ -1,0 +1,70 @@
+#include "daemon/vault/keys.hpp"
+
+#include <fstream>
+#include <iterator>
+#include <set>
+
+#include "storage/accounts.hpp"
+#include "storage/error.hpp"
+
+namespace xinfu::vault {
+
+Keys::Keys(storage::NodeKeys node, const storage::UnitKeys& units) : node_(std::move(node)) {
+    for (const auto& [code, key] : units) {
+        units_.emplace(code, std::make_unique<crypto::KeyWrapper>(key.view()));
+    }
+}
+
+const crypto::KeyWrapper* Keys::unit(std::string_view code) const {
+    const auto found = units_.find(code);
+    return found == units_.end() ? nullptr : found->second.get();
+}
+
+namespace {
+
+constexpr std::size_t kFileSizeBytesMax = 1u << 20;
+
+Result<std::vector<crypto::Certificate>> read_file(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) {
+        return storage::Errc::io_failed;
+    }
+    Bytes document{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+    if (document.size() > kFileSizeBytesMax) {
+        return storage::Errc::too_large;
+    }
+    return crypto::read_certificates(document);
+}
+
+}  // namespace
+
+Result<NodeCertificates> load_node_certificates(const std::string& directory) {
+    NodeCertificates certificates;
+    const std::pair<const char*, std::vector<crypto::Certificate>*> files[] = {
+        {"tls", &certificates.tls}, {"parcel", &certificates.parcel}, {"anchors", &certificates.anchors}};
+    for (const auto& [name, target] : files) {
+        auto read = read_file(directory + "/certificates/" + name + ".pem");
+        if (!read) {
+            return read.error();
+        }
+        *target = std::move(*read);
+    }
+    return certificates;
+}
+
+Result<std::vector<std::string>> enrolled_units(const storage::ReadTransaction& transaction) {
+    const auto accounts = storage::all_accounts(transaction);
+    if (!accounts) {
+        return accounts.error();
+    }
+    std::set<std::string> units;
+    for (const auto& account : *accounts) {
+        if (!account.unit.empty()) {
+            units.insert(account.unit);
+        }
+        units.insert(account.units.begin(), account.units.end());
+    }
+    return std::vector<std::string>(units.begin(), units.end());
+}
+
+}  // namespace xinfu::vault

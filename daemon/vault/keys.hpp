@@ -1,0 +1,52 @@
+// Keys: what the vault unwrapped at its start. They never leave the process; the TLS key signs typed handshake
+// parts only, the log key checkpoints of durable trees only.
+//
+// Threads: immutable after load_keys().
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "crypto/certificate.hpp"
+#include "crypto/key_wrap.hpp"
+#include "storage/node_keys.hpp"
+
+namespace xinfu::vault {
+
+class Keys {
+public:
+    Keys(storage::NodeKeys node, const storage::UnitKeys& units);
+
+    const crypto::SigningKey& tls() const { return node_.tls; }
+    const crypto::SigningKey& parcel() const { return node_.parcel; }
+    ByteView index() const { return node_.index.view(); }
+    ByteView log_seed() const { return node_.log_seed.view(); }
+    ByteView witness_seed() const { return node_.witness_seed.view(); }
+
+    // Wraps and unwraps the data keys of this unit's submissions, each under its submission's id as name. Null: no
+    // such unit is enrolled here.
+    const crypto::KeyWrapper* unit(std::string_view code) const;
+    bool has_unit(std::string_view code) const { return unit(code) != nullptr; }
+
+private:
+    storage::NodeKeys node_;
+    std::map<std::string, std::unique_ptr<crypto::KeyWrapper>, std::less<>> units_;
+};
+
+// The node's certificates, read from the state directory by main.cpp: `tls` and `parcel` name the node, `anchors`
+// are whom it believes about others.
+struct NodeCertificates {
+    std::vector<crypto::Certificate> tls;     // leaf first
+    std::vector<crypto::Certificate> parcel;  // leaf first
+    std::vector<crypto::Certificate> anchors;
+};
+// Reads certificates/{tls,parcel,anchors}.pem beneath `directory`. Errors: io_failed, certificate_malformed.
+Result<NodeCertificates> load_node_certificates(const std::string& directory);
+
+// Codes of all units that accounts name: their own, and those a platform may speak for. Ascending, each once.
+Result<std::vector<std::string>> enrolled_units(const storage::ReadTransaction& transaction);
+
+}  // namespace xinfu::vault
