@@ -37,6 +37,9 @@ void put_object(crypto::JsonObject& json, const LeafObject& object) {
     if (object.digest) {
         members.text("digest", to_hex(*object.digest));
     }
+    if (object.content) {
+        members.text("content", to_hex(*object.content));
+    }
     json.object("object", members);
 }
 

@@ -80,4 +80,22 @@ crypto::Digest policy_digest(const std::vector<Pack>& packs) {
     return whole.finish();
 }
 
+Result<crypto::Digest> active_policy_digest(const ReadTransaction& transaction) {
+    const auto value = transaction.get(Table::meta, as_bytes(kActive));
+    if (!value) {
+        return value.error();
+    }
+    rows::ActivePacks active;
+    if (*value && !active.ParseFromArray((*value)->data(), static_cast<int>((*value)->size()))) {
+        return Errc::corrupt;
+    }
+    crypto::Sha256 whole;
+    for (const auto& row : active.packs()) {
+        const auto kind = static_cast<std::uint8_t>(row.kind());
+        whole.update({&kind, 1});
+        whole.update(as_bytes(row.digest()));
+    }
+    return whole.finish();
+}
+
 }  // namespace xinfu::storage

@@ -27,5 +27,7 @@ Result<std::vector<Pack>> active_packs(const ReadTransaction& transaction);
 
 // One digest for the whole set: SHA-256 over kind (one byte) and digest of each pack, in order.
 crypto::Digest policy_digest(const std::vector<Pack>& packs);
+// The same of what is active, without reading the packs: what a commit compares.
+Result<crypto::Digest> active_policy_digest(const ReadTransaction& transaction);
 
 }  // namespace xinfu::storage

@@ -1,0 +1,220 @@
+#include "daemon/vault/claims.hpp"
+
+#include <algorithm>
+#include <map>
+
+namespace xinfu::vault {
+namespace {
+
+enum class Owner { counts, in_flight, void_ };
+
+// How the submissions that claims name stand, each asked once.
+class Owners {
+public:
+    explicit Owners(const storage::ReadTransaction& transaction) : transaction_(transaction) {}
+
+    Result<Owner> find(const storage::SubmissionId& id) {
+        if (const auto known = known_.find(id); known != known_.end()) {
+            return known->second;
+        }
+        const auto row = storage::find_submission(transaction_, id);
+        if (!row) {
+            return row.error();
+        }
+        Owner owner = Owner::in_flight;
+        if (*row && storage::claims_count(**row)) {
+            owner = Owner::counts;
+        } else if (*row && (*row)->state() == storage::rows::Submission::REFUSED) {
+            owner = Owner::void_;  // left behind by a refusal, about to be swept
+        }
+        known_.emplace(id, owner);
+        return owner;
+    }
+
+private:
+    const storage::ReadTransaction& transaction_;
+    std::map<storage::SubmissionId, Owner> known_;
+};
+
+}  // namespace
+
+Result<Judged> judge(const storage::ReadTransaction& transaction, const storage::RecordSealer& sealer,
+                     const storage::SubmissionId& self, std::span<const PreparedRecord> records) {
+    Judged judged;
+    judged.fates.reserve(records.size());
+    Owners owners(transaction);
+    std::map<crypto::Digest, std::size_t> here;  // identity -> the first of these records that has it
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        const PreparedRecord& record = records[i];
+        Fate fate = Fate::fresh;
+        std::uint64_t earlier_line = 0;
+        if (const auto first = here.find(record.identity); first != here.end()) {
+            const PreparedRecord& other = records[first->second];
+            fate = other.digest == record.digest ? Fate::duplicate : Fate::twice_otherwise;
+            earlier_line = other.line;
+        } else {
+            std::vector<storage::Claim> claims;
+            const auto collect = [&claims](const storage::Claim& claim) {
+                claims.push_back(claim);
+                return true;
+            };
+            if (const auto visited = storage::visit_claims(transaction, record.identity, collect); !visited) {
+                return visited.error();
+            }
+            for (const auto& claim : claims) {
+                const bool same = claim.record == record.digest;
+                if (claim.submission == self) {
+                    fate = same ? Fate::duplicate : Fate::twice_otherwise;
+                    if (!same) {
+                        const auto earlier = storage::find_record(transaction, sealer, self, claim.slot);
+                        if (!earlier) {
+                            return earlier.error();
+                        }
+                        earlier_line = *earlier ? (*earlier)->line() : 0;
+                    }
+                    break;
+                }
+                const auto owner = owners.find(claim.submission);
+                if (!owner) {
+                    return owner.error();
+                }
+                if (*owner == Owner::counts) {
+                    fate = same ? Fate::duplicate : Fate::known_otherwise;
+                    break;
+                }
+            }
+            if (fate == Fate::fresh) {
+                here.emplace(record.identity, i);
+                for (const auto& claim : claims) {
+                    const auto owner = owners.find(claim.submission);
+                    if (owner && *owner == Owner::in_flight) {
+                        judged.rivals.push_back({i, claim});
+                    }
+                }
+            }
+        }
+        judged.fates.push_back(fate);
+        judged.fresh += fate == Fate::fresh;
+        judged.duplicates += fate == Fate::duplicate;
+        if (fate == Fate::twice_otherwise) {
+            judged.earlier_lines.push_back(earlier_line);
+        }
+    }
+    return judged;
+}
+
+void append_defects(const Judged& judged, std::span<const PreparedRecord> records,
+                    std::vector<boundary::Defect>& defects) {
+    auto earlier = judged.earlier_lines.begin();
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        if (judged.fates[i] != Fate::known_otherwise && judged.fates[i] != Fate::twice_otherwise) {
+            continue;
+        }
+        boundary::Defect defect;
+        defect.set_line(records[i].line);
+        if (judged.fates[i] == Fate::known_otherwise) {
+            defect.set_code("XF-5003");
+        } else {
+            defect.set_code("XF-5004");
+            defect.add_arguments(std::to_string(*earlier++));
+        }
+        defects.push_back(std::move(defect));
+    }
+}
+
+Result<void> store_records(storage::WriteTransaction& transaction, const storage::RecordSealer& sealer,
+                           const storage::SubmissionId& self, std::span<const PreparedRecord> records,
+                           const Judged& judged, bool staging, std::uint32_t& next_block) {
+    storage::rows::RecordBlock block;
+    std::vector<std::uint32_t> slots(records.size(), 0);
+    const auto flush = [&]() -> Result<void> {
+        const auto put = storage::put_record_block(transaction, self, next_block, sealer.seal_block(next_block, block));
+        block.Clear();
+        ++next_block;
+        return put;
+    };
+    for (std::size_t i = 0; i < records.size(); ++i) {
+        if (judged.fates[i] != Fate::fresh) {
+            continue;
+        }
+        const PreparedRecord& record = records[i];
+        const auto position = static_cast<std::uint32_t>(block.records_size());
+        slots[i] = next_block * storage::kRecordsPerBlock + position;
+        auto& row = *block.add_records();
+        row.set_position(position);
+        row.set_line(record.line);
+        row.set_canonical(record.canonical.data(), record.canonical.size());
+        row.set_subject(record.subject);
+        row.set_identity(record.identity.data(), record.identity.size());
+        const storage::Claim claim{self, slots[i], record.digest};
+        if (const auto put = storage::put_claim(transaction, record.identity, claim); !put) {
+            return put.error();
+        }
+        const storage::RecordPlace place{self, slots[i]};
+        if (const auto put = storage::put_subject_entry(transaction, record.subject_key, place); !put) {
+            return put.error();
+        }
+        if (position + 1 == storage::kRecordsPerBlock) {
+            if (const auto flushed = flush(); !flushed) {
+                return flushed.error();
+            }
+        }
+    }
+    if (block.records_size() > 0) {
+        if (const auto flushed = flush(); !flushed) {
+            return flushed.error();
+        }
+    }
+    for (const auto& rival : judged.rivals) {
+        const PreparedRecord& record = records[rival.record];
+        storage::ClashNote theirs{record.identity, rival.claim.slot, self, {}};
+        theirs.clash.set_digest(rival.claim.record.data(), rival.claim.record.size());
+        theirs.clash.set_other_digest(record.digest.data(), record.digest.size());
+        if (const auto put = storage::put_clash(transaction, rival.claim.submission, theirs); !put) {
+            return put.error();
+        }
+        if (!staging) {
+            continue;  // committed with this very transaction: nothing left to look at later
+        }
+        storage::ClashNote ours{record.identity, slots[rival.record], rival.claim.submission, {}};
+        ours.clash.set_digest(record.digest.data(), record.digest.size());
+        ours.clash.set_other_digest(rival.claim.record.data(), rival.claim.record.size());
+        if (const auto put = storage::put_clash(transaction, self, ours); !put) {
+            return put.error();
+        }
+    }
+    return {};
+}
+
+Result<Overtaken> look_at_clashes(const storage::ReadTransaction& transaction, const storage::SubmissionId& self) {
+    Overtaken overtaken;
+    std::vector<storage::ClashNote> notes;
+    const auto collect = [&notes](const storage::ClashNote& note) {
+        notes.push_back(note);
+        return notes.size() <= kClashesMax;
+    };
+    if (const auto visited = storage::visit_clashes(transaction, self, collect); !visited) {
+        return visited.error();
+    }
+    if (notes.size() > kClashesMax) {
+        overtaken.too_many = true;
+        return overtaken;
+    }
+    Owners owners(transaction);
+    std::map<std::uint32_t, bool> same_by_slot;
+    for (const auto& note : notes) {
+        const auto owner = owners.find(note.other);
+        if (!owner) {
+            return owner.error();
+        }
+        if (*owner == Owner::counts) {
+            same_by_slot.emplace(note.slot, note.clash.digest() == note.clash.other_digest());
+        }
+    }
+    for (const auto& [slot, same] : same_by_slot) {
+        (same ? overtaken.duplicates : overtaken.known_otherwise).push_back(slot);
+    }
+    return overtaken;
+}
+
+}  // namespace xinfu::vault

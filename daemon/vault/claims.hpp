@@ -1,0 +1,65 @@
+// Claims: which records of a file are new. A record's identity is claimed by the first submission that is committed
+// with it; the same bytes again are a duplicate, other bytes a defect. Files in flight may claim the same identity:
+// whoever stages second notes the clash for both, and whoever commits second looks at its notes.
+//
+// Threads: inside an operation of the ledger; judge() also on a snapshot.
+// Errors:  storage::Errc.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "daemon/vault/record_reader.hpp"
+#include "storage/records.hpp"
+
+namespace xinfu::vault {
+
+// Notes of clashes that one commit looks at. A file with more is told to come again: then nothing is in flight.
+inline constexpr std::size_t kClashesMax = 10000;
+
+enum class Fate {
+    fresh,
+    duplicate,
+    known_otherwise,   // XF-5003: committed with other bytes
+    twice_otherwise,   // XF-5004: earlier in this file with other bytes
+};
+
+struct Judged {
+    std::vector<Fate> fates;                  // one for each record
+    std::vector<std::uint64_t> earlier_lines; // of twice_otherwise records, in order: where the first one stands
+    struct Rival {
+        std::size_t record = 0;  // index among the judged
+        storage::Claim claim;    // of a submission in flight
+    };
+    std::vector<Rival> rivals;
+    std::uint64_t fresh = 0;
+    std::uint64_t duplicates = 0;
+
+    bool all_acceptable() const { return fresh + duplicates == fates.size(); }
+};
+
+// Changes nothing. `sealer` opens this submission's own staged blocks.
+Result<Judged> judge(const storage::ReadTransaction& transaction, const storage::RecordSealer& sealer,
+                     const storage::SubmissionId& self, std::span<const PreparedRecord> records);
+
+// Defects of those that are not acceptable, in order.
+void append_defects(const Judged& judged, std::span<const PreparedRecord> records,
+                    std::vector<boundary::Defect>& defects);
+
+// Stores the fresh ones in blocks from `next_block` on, with claims, subject entries and notes of clashes: the
+// rivals', and with `staging` this submission's own. Moves `next_block`.
+Result<void> store_records(storage::WriteTransaction& transaction, const storage::RecordSealer& sealer,
+                           const storage::SubmissionId& self, std::span<const PreparedRecord> records,
+                           const Judged& judged, bool staging, std::uint32_t& next_block);
+
+// What became of the clashes noted for a staged submission: slots whose record another file committed meanwhile.
+struct Overtaken {
+    bool too_many = false;                // more than kClashesMax notes: nothing else is filled in
+    std::vector<std::uint32_t> duplicates;
+    std::vector<std::uint32_t> known_otherwise;
+};
+Result<Overtaken> look_at_clashes(const storage::ReadTransaction& transaction, const storage::SubmissionId& self);
+
+}  // namespace xinfu::vault

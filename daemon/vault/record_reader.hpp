@@ -1,0 +1,76 @@
+// RecordReader: puts an inspector's records together and makes of them what the vault itself vouches for: canonical
+// bytes, their digest, and the keys under which they are found. Units are read from the fields, never from a verdict.
+//
+// Threads: one strand.
+// Trust:   records are claims; sizes, field codes and text are checked here.
+// Errors:  boundary::Errc::unexpected for a record that no inspector in order would send.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "crypto/digest.hpp"
+#include "crypto/result.hpp"
+#include "daemon/boundary/common.pb.h"
+#include "daemon/boundary/inspector.pb.h"
+
+namespace xinfu::vault {
+
+struct PreparedRecord {
+    std::uint64_t line = 0;
+    Bytes canonical;
+    crypto::Digest digest{};
+    crypto::Digest identity{};
+    crypto::Digest subject_key{};
+    std::string subject;
+};
+
+class RecordReader {
+public:
+    static constexpr std::size_t kRecordSizeBytesMax = 256 * 1024;
+    static constexpr int kIdentityPartsMax = 8;
+
+    // `unit`: whose records they must be; empty for parcels: then the first record says it, and whoever compares the
+    // manifest compares it. `may_speak_for`: for parcels, the platform's units.
+    RecordReader(const boundary::CatalogDescription& catalog, Bytes index_key, std::string unit,
+                 std::vector<std::string> may_speak_for);
+
+    // Appends complete records to `records`, and a defect for each record of another unit.
+    Result<void> read(const boundary::RecordBatch& batch, std::vector<PreparedRecord>& records,
+                      std::vector<boundary::Defect>& defects);
+    // Whether no record is left half told.
+    bool complete() const { return !open_; }
+
+    const std::string& unit() const { return unit_; }
+    std::uint64_t received() const { return received_; }           // records told, those of other units too
+    std::uint64_t of_other_units() const { return of_other_units_; }
+    crypto::Digest records_digest() { return digests_.finish(); }  // once: over the records appended, in file order
+
+private:
+    Result<void> take(const boundary::Record& last, std::vector<PreparedRecord>& records,
+                      std::vector<boundary::Defect>& defects);
+    const std::string* find(std::string_view code) const;
+    bool belongs(std::string_view field, std::string_view code, std::uint64_t line,
+                 std::vector<boundary::Defect>& defects) const;
+
+    const boundary::CatalogDescription& catalog_;
+    Bytes index_key_;
+    std::string unit_;
+    std::vector<std::string> may_speak_for_;
+    std::set<std::string, std::less<>> codes_;  // the catalog's fields
+    bool open_ = false;                         // a record is being told in parts
+    std::uint64_t line_ = 0;
+    std::uint64_t last_line_ = 0;
+    std::vector<std::pair<std::string, std::string>> fields_;
+    std::size_t size_bytes_ = 0;
+    std::uint64_t received_ = 0;
+    std::uint64_t of_other_units_ = 0;
+    crypto::Sha256 digests_;
+};
+
+}  // namespace xinfu::vault
