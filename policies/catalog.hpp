@@ -150,6 +150,7 @@ struct CheckedRecord {
     bool warned = false;     // has a warning
 
     std::vector<std::string> scratch;  // by field; where normalising changes a value
+    std::vector<std::uint8_t> wrong;   // by field; 1: has an error of its own
 };
 
 // Total: any bytes in `cells` (by field; empty: absent; valid UTF-8 is the caller's promise only for the

@@ -145,7 +145,7 @@ constexpr CodeText kCodes[] = {
      "Copy the number from the decision, with the year in 〔〕 and 号 at the end.",
      "请按决定书填写，年份使用〔〕，以“号”结尾。"},
     {"XF-4062", 0, Retry::never, "Needs an explanation", "需要补充说明",
-     "The value {0} needs an explanation in {1}.", "选择“{0}”时须在“{1}”中说明。", "Add it.", "请补充说明。"},
+     "An explanation is expected here because {0}.", "应在此处补充说明：{1}。", "Add it.", "请补充说明。"},
 
     {"XF-4070", 0, Retry::never, "Source unit is not the sender", "数据来源单位与报送单位不一致",
      "The source unit's code is not that of the unit that hands in the file.",

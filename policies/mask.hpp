@@ -22,7 +22,7 @@ struct MaskRule {
 
 std::optional<MaskRule> parse_mask(std::string_view rule);
 
-// One '*' for each hidden character (code point), at most 16 of them. At least half of the characters are
+// One '*' for each hidden character (code point), at most 16 of them. At least a third of the characters is
 // hidden, whatever the rule keeps; bytes that are not UTF-8 count as one character each.
 std::string mask(const MaskRule& rule, std::string_view value);
 

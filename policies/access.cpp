@@ -1,0 +1,202 @@
+#include "policies/access.hpp"
+
+#include <algorithm>
+
+#include "policies/pack_reader.hpp"
+
+namespace xinfu::policies {
+namespace {
+
+bool covers(Scope scope, Relation relation) {
+    switch (scope) {
+        case Scope::own_unit:
+            return relation == Relation::own_unit;
+        case Scope::node_units:
+            return relation == Relation::own_unit || relation == Relation::node_unit;
+        case Scope::all:
+            return true;
+    }
+    return false;
+}
+
+bool covers(const Grant& grant, std::string_view verb, std::string_view catalog, Relation relation) {
+    return grant.verb == verb && (grant.catalog == "*" || (!catalog.empty() && grant.catalog == catalog)) &&
+           covers(grant.scope, relation);
+}
+
+void read_grant(PackReader& reader, const YAML::Node& node, Role& role) {
+    MapReader map{reader, node, "a grant"};
+    std::vector<std::string> verbs;
+    std::vector<std::string> catalogs{"*"};
+    Scope scope = Scope::own_unit;
+    bool good = true;
+    if (const auto list = map.required("verbs"); list.IsDefined()) {
+        good = reader.texts(list, "verbs", verbs);
+        for (const auto& verb : verbs) {
+            if (std::ranges::find(verb::all, verb) == std::end(verb::all)) {
+                reader.mistake(list, "no such verb: " + verb);
+                good = false;
+            }
+        }
+    }
+    if (const auto list = map.optional("catalogs"); list.IsDefined()) {
+        good = reader.texts(list, "catalogs", catalogs) && good;
+    }
+    if (const auto word = map.required("scope"); word.IsDefined()) {
+        good = reader.word<Scope>(
+                   word, "scope",
+                   {{"own_unit", Scope::own_unit}, {"node_units", Scope::node_units}, {"all", Scope::all}},
+                   scope) &&
+               good;
+    }
+    if (!good) {
+        return;
+    }
+    for (const auto& verb : verbs) {
+        for (const auto& catalog : catalogs) {
+            role.grants.push_back({verb, catalog, scope});
+        }
+    }
+}
+
+void read_role(PackReader& reader, const YAML::Node& node, AccessPolicy& policy) {
+    MapReader map{reader, node, "a role"};
+    Role role;
+    map.text("name", role.name);
+    map.text("title", role.title);
+    map.text("title_zh", role.title_zh);
+    if (const auto kind = map.required("kind"); kind.IsDefined()) {
+        reader.word<std::string>(kind, "kind",
+                                 {{"machine", "machine"}, {"person", "person"}, {"platform", "platform"}},
+                                 role.kind);
+    }
+    if (const auto flag = map.optional("unmasked"); flag.IsDefined()) {
+        reader.boolean(flag, "unmasked", role.unmasked);
+    }
+    if (const auto grants = map.required("grants");
+        grants.IsDefined() && reader.sequence(grants, "grants", 100)) {
+        for (const auto& grant : grants) {
+            read_grant(reader, grant, role);
+        }
+    }
+    if (policy.find(role.name) != nullptr) {
+        reader.mistake(node, "the role " + role.name + " is described twice");
+    }
+    policy.roles.push_back(std::move(role));
+}
+
+}  // namespace
+
+std::string_view name(Scope scope) {
+    switch (scope) {
+        case Scope::own_unit:
+            return "own_unit";
+        case Scope::node_units:
+            return "node_units";
+        case Scope::all:
+            return "all";
+    }
+    return "";
+}
+
+bool parse_scope(std::string_view text, Scope& scope) {
+    for (const auto candidate : {Scope::own_unit, Scope::node_units, Scope::all}) {
+        if (name(candidate) == text) {
+            scope = candidate;
+            return true;
+        }
+    }
+    return false;
+}
+
+const Role* AccessPolicy::find(std::string_view role) const {
+    const auto found = std::ranges::find(roles, role, &Role::name);
+    return found == roles.end() ? nullptr : &*found;
+}
+
+Loaded<AccessPolicy> load_access(std::string_view yaml) try {
+    PackReader reader;
+    AccessPolicy policy;
+    const auto root = reader.parse(yaml);
+    if (!reader.failed()) {
+        MapReader map{reader, root, "the access pack"};
+        std::string kind;
+        std::string version;
+        map.text("pack", kind);
+        map.text("version", version);
+        if (kind != "access/1") {
+            reader.mistake(root, "pack must be access/1");
+        }
+        if (const auto roles = map.required("roles");
+            roles.IsDefined() && reader.sequence(roles, "roles", 100)) {
+            for (const auto& role : roles) {
+                read_role(reader, role, policy);
+            }
+        }
+        if (const auto sets = map.required("exclusions");
+            sets.IsDefined() && reader.sequence(sets, "exclusions", 100)) {
+            for (const auto& set : sets) {
+                std::vector<std::string> names;
+                reader.texts(set, "an exclusion", names);
+                for (const auto& excluded : names) {
+                    if (policy.find(excluded) == nullptr) {
+                        reader.mistake(set, "no such role: " + excluded);
+                    }
+                }
+                if (names.size() < 2) {
+                    reader.mistake(set, "an exclusion names at least two roles");
+                }
+                policy.exclusions.push_back(std::move(names));
+            }
+        }
+    }
+    if (reader.failed()) {
+        return {std::nullopt, reader.take()};
+    }
+    return {std::move(policy), {}};
+} catch (const YAML::Exception& refused) {
+    return {std::nullopt, {{0, 0, refused.msg}}};
+}
+
+Decision decide(const AccessPolicy& policy, std::span<const std::string> roles, std::string_view verb,
+                std::string_view catalog, Relation relation) {
+    for (const auto& held : roles) {
+        const Role* role = policy.find(held);
+        if (role == nullptr) {
+            continue;
+        }
+        for (const auto& grant : role->grants) {
+            if (covers(grant, verb, catalog, relation)) {
+                return {true, role->name + ": " + grant.verb + " " + grant.catalog + " " +
+                                  std::string{name(grant.scope)}};
+            }
+        }
+    }
+    return {false, "no grant"};
+}
+
+Conflict find_conflict(const AccessPolicy& policy, std::span<const std::string> roles) {
+    for (const auto& set : policy.exclusions) {
+        const std::string* first = nullptr;
+        for (const auto& held : roles) {
+            if (std::ranges::find(set, held) == set.end()) {
+                continue;
+            }
+            if (first == nullptr) {
+                first = &held;
+            } else if (*first != held) {
+                return {*first, held};
+            }
+        }
+    }
+    return {};
+}
+
+bool sees_unmasked(const AccessPolicy& policy, std::span<const std::string> roles) {
+    return std::ranges::any_of(roles, [&](const std::string& held) {
+        const Role* role = policy.find(held);
+        return role != nullptr && role->unmasked;
+    });
+}
+
+}  // namespace xinfu::policies
