@@ -20,6 +20,23 @@ const crypto::KeyWrapper* Keys::unit(std::string_view code) const {
     return found == units_.end() ? nullptr : found->second.get();
 }
 
+Result<Bytes> Keys::wrap_data_key(std::string_view unit_code, const storage::SubmissionId& id, ByteView key) const {
+    const auto* wrapper = unit(unit_code);
+    if (wrapper == nullptr) {
+        return storage::Errc::not_found;
+    }
+    return wrapper->wrap(storage::to_text(id), key);
+}
+
+Result<crypto::Secret> Keys::unwrap_data_key(std::string_view unit_code, const storage::SubmissionId& id,
+                                             ByteView wrapped) const {
+    const auto* wrapper = unit(unit_code);
+    if (wrapper == nullptr) {
+        return storage::Errc::not_found;
+    }
+    return wrapper->unwrap(storage::to_text(id), wrapped);
+}
+
 namespace {
 
 constexpr std::size_t kFileSizeBytesMax = 1u << 20;

@@ -13,6 +13,7 @@
 #include "crypto/certificate.hpp"
 #include "crypto/key_wrap.hpp"
 #include "storage/node_keys.hpp"
+#include "storage/submissions.hpp"
 
 namespace xinfu::vault {
 
@@ -30,6 +31,12 @@ public:
     // such unit is enrolled here.
     const crypto::KeyWrapper* unit(std::string_view code) const;
     bool has_unit(std::string_view code) const { return unit(code) != nullptr; }
+
+    // A submission's data key, wrapped by its unit's key under the name that its id has as text.
+    // Errors: storage::Errc::not_found for a unit without key; crypto::Errc::key_not_unwrapped.
+    Result<Bytes> wrap_data_key(std::string_view unit_code, const storage::SubmissionId& id, ByteView key) const;
+    Result<crypto::Secret> unwrap_data_key(std::string_view unit_code, const storage::SubmissionId& id,
+                                           ByteView wrapped) const;
 
 private:
     storage::NodeKeys node_;
