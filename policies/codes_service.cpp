@@ -70,7 +70,7 @@ constexpr CodeText kCodes[] = {
      "The node's clock moved by more than it may without being confirmed.", "本节点时钟变动过大，尚未确认。",
      "The credit centre has to check and confirm the time.", "请信用中心核对并确认时间。"},
 
-    {"XF-7001", 409, Retry::later, "Parcel out of sequence", "包序号不连续",
+    {"XF-7001", 503, Retry::later, "Parcel out of sequence", "包序号不连续",
      "Parcel {0} was sent; the route expects {1}.", "收到第 {0} 号包，该线路应为第 {1} 号。",
      "Send the expected parcel first.", "请先发送应到序号的包。"},
     {"XF-7002", 409, Retry::never, "Parcel number already used", "包序号已使用",

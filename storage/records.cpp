@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "crypto/seal.hpp"
+#include "crypto/secret.hpp"
 #include "storage/row_codec.hpp"
 
 namespace xinfu::storage {
@@ -50,7 +51,13 @@ std::optional<crypto::Digest> digest_from_bytes(ByteView bytes) {
 }  // namespace
 
 RecordSealer::RecordSealer(const SubmissionId& submission, ByteView data_key)
-    : submission_(submission), sealer_(std::make_shared<const crypto::Sealer>(data_key)) {}
+    : submission_(submission),
+      sealer_(std::make_shared<const crypto::Sealer>(data_key)),
+      object_key_(new crypto::Digest(crypto::hmac_sha256(data_key, as_bytes("xinfu-object-key-v1"))),
+                  [](crypto::Digest* key) {
+                      crypto::wipe(*key);
+                      delete key;
+                  }) {}
 
 Bytes RecordSealer::associated_data(char purpose, std::uint32_t place) const {
     Bytes data = to_bytes("xinfu-submission-v1");

@@ -37,14 +37,15 @@ public:
     Result<rows::RecordBlock> open_block(std::uint32_t block, ByteView sealed) const;
     Bytes seal_body(ByteView body) const;
     Result<Bytes> open_body(ByteView sealed) const;
-    // For the submission's object file.
-    const std::shared_ptr<const crypto::Sealer>& sealer() const { return sealer_; }
+    // The key that seals the submission's object file: another one, since a stream's key seals nothing else.
+    ByteView object_key() const { return *object_key_; }
 
 private:
     Bytes associated_data(char purpose, std::uint32_t place) const;
 
     SubmissionId submission_;
     std::shared_ptr<const crypto::Sealer> sealer_;
+    std::shared_ptr<const crypto::Digest> object_key_;  // wiped with the last copy
 };
 
 Result<void> put_record_block(WriteTransaction& transaction, const SubmissionId& id, std::uint32_t block,

@@ -1,0 +1,593 @@
+#include "daemon/vault/commit_submission.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+#include "daemon/config/config.hpp"
+#include "daemon/vault/exchange.hpp"
+#include "daemon/vault/parcel_builder.hpp"
+#include "storage/accounts.hpp"
+#include "storage/error.hpp"
+#include "storage/packs.hpp"
+
+namespace xinfu::vault {
+namespace {
+
+using storage::rows::Submission;
+using Outcome = boundary::SubmissionOutcome;
+
+bool needs_approval(const boundary::CatalogDescription& catalog) {
+    return std::ranges::find(catalog.approvals(), "submit") != catalog.approvals().end();
+}
+
+void to_row(const boundary::Counts& counts, storage::rows::Counts& row) {
+    row.set_records(counts.records());
+    row.set_stored(counts.stored());
+    row.set_duplicate(counts.duplicate());
+    row.set_defective(counts.defective());
+    row.set_warned(counts.warned());
+}
+
+storage::LeafCounts to_leaf(const boundary::Counts& counts) {
+    return {counts.records(), counts.stored(), counts.duplicate(), counts.defective(), counts.warned()};
+}
+
+Result<std::uint32_t> put_defects(storage::WriteTransaction& transaction, const storage::SubmissionId& id,
+                                  const std::vector<boundary::Defect>& defects) {
+    std::uint32_t part = 0;
+    for (std::size_t at = 0; at < defects.size(); ++part) {
+        storage::rows::DefectPart rows;
+        for (const auto end = std::min(at + storage::kDefectsPerPart, defects.size()); at < end; ++at) {
+            const auto& defect = defects[at];
+            auto& row = *rows.add_defects();
+            row.set_line(defect.line());
+            row.set_field(defect.field());
+            row.set_code(defect.code());
+            row.set_warning(defect.severity() == boundary::SEVERITY_WARNING);
+            *row.mutable_arguments() = defect.arguments();
+            row.set_masked_value(defect.masked_value());
+        }
+        if (const auto put = storage::put_defect_part(transaction, id, part, rows); !put) {
+            return put.error();
+        }
+    }
+    return part;
+}
+
+template <class Field>
+void set_bytes(Field& field, ByteView bytes) {
+    field.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+}  // namespace
+
+crypto::Digest to_digest(ByteView bytes) {
+    crypto::Digest digest{};
+    assert(bytes.size() == digest.size());
+    std::ranges::copy(bytes, digest.begin());
+    return digest;
+}
+
+// What the records come to against everything that is committed by now.
+struct CommitSubmission::Findings {
+    Judged judged;
+    Overtaken overtaken;
+};
+
+Result<void> CommitSubmission::apply(storage::Batch& batch, const Candidate& candidate, Decision& decision) const {
+    decision = {};
+    decision.defects = candidate.defects;
+    decision.defects_total = candidate.defects_total;
+    decision.warnings_total = candidate.warnings_total;
+    decision.counts.set_records(candidate.rows);
+    decision.counts.set_defective(candidate.defective);
+    decision.counts.set_warned(candidate.warned);
+
+    const auto done = [](const Result<Step>& ended) { return ended ? Result<void>{} : Result<void>{ended.error()}; };
+    auto step = recheck(batch, candidate, decision);
+    if (!step || *step == Step::answered) {
+        return done(step);
+    }
+    step = answer_repetition(batch, candidate, decision);
+    if (!step || *step == Step::answered) {
+        return done(step);
+    }
+    if (candidate.problem) {
+        return refuse(batch, candidate, *candidate.problem, true, decision);
+    }
+    Findings findings;
+    step = weigh(batch, candidate, findings, decision);
+    if (!step || *step == Step::answered) {
+        return done(step);
+    }
+    const std::uint64_t usable = decision.counts.records() - decision.counts.defective();
+    if (decision.defects_total > 0 && !(candidate.catalog->accept_valid() && usable > 0)) {
+        const auto why = problem(
+            "XF-5002", {std::to_string(decision.counts.defective()), std::to_string(decision.counts.records())});
+        return refuse(batch, candidate, why, true, decision);
+    }
+    return accept(batch, candidate, findings, decision);
+}
+
+// Whether the rules and the account that judged the file are still the ones in force. Else nothing
+// has happened, and the same again is safe.
+auto CommitSubmission::recheck(storage::Batch& batch, const Candidate& candidate, Decision& decision) const -> Result<Step> {
+    const auto& transaction = batch.transaction();
+    const auto digest = storage::active_policy_digest(transaction);
+    if (!digest) {
+        return digest.error();
+    }
+    const auto account = storage::find_account(transaction, candidate.caller.principal.account);
+    if (!account) {
+        return account.error();
+    }
+    const auto& principal = candidate.caller.principal;
+    const bool unchanged = *digest == candidate.policies->digest && *account && !(*account)->disabled &&
+                           (*account)->unit == principal.unit && (*account)->units == principal.units &&
+                           (*account)->roles == principal.roles &&
+                           std::ranges::find((*account)->certificates, principal.certificate) !=
+                               (*account)->certificates.end();
+    if (!unchanged) {
+        decision.problem = problem("XF-5006");
+    }
+    return unchanged ? Step::go_on : Step::answered;
+}
+
+auto CommitSubmission::answer_repetition(storage::Batch& batch, const Candidate& candidate,
+                                                 Decision& decision) const -> Result<Step> {
+    if (candidate.check_only) {
+        return Step::go_on;
+    }
+    if (candidate.parcel) {
+        return answer_parcel_repetition(batch, candidate, decision);
+    }
+    if (!candidate.content_digest) {
+        return Step::go_on;  // nobody's content: it can only be refused
+    }
+    const auto& transaction = batch.transaction();
+    const auto holder = storage::find_name(transaction, context_.keys.index(), candidate.unit,
+                                           candidate.catalog->name(), candidate.name);
+    if (!holder) {
+        return holder.error();
+    }
+    if (!*holder) {
+        return Step::go_on;
+    }
+    const auto row = storage::find_submission(transaction, **holder);
+    if (!row) {
+        return row.error();
+    }
+    if (!*row) {
+        return make_error_code(storage::Errc::corrupt);
+    }
+    const bool same = std::ranges::equal(as_bytes((*row)->content_digest()), *candidate.content_digest) &&
+                      (*row)->account() == candidate.caller.principal.account;
+    const auto answered = same ? repeat(batch, candidate, **holder, decision)
+                               : refuse(batch, candidate, problem("XF-5001"), false, decision);
+    return answered ? Result<Step>(Step::answered) : Result<Step>(answered.error());
+}
+
+auto CommitSubmission::answer_parcel_repetition(storage::Batch& batch, const Candidate& candidate,
+                                                        Decision& decision) const -> Result<Step> {
+    const auto& transaction = batch.transaction();
+    const auto taken = storage::find_incoming(transaction, *candidate.parcel);
+    if (!taken) {
+        return taken.error();
+    }
+    const auto fit = storage::judge_incoming(transaction, *candidate.parcel, candidate.caller.principal.account);
+    if (!fit) {
+        return fit.error();
+    }
+    if (*fit == storage::IncomingFit::other_account) {
+        const auto refused = refuse(batch, candidate, problem("XF-7005"), false, decision);
+        return refused ? Result<Step>(Step::answered) : Result<Step>(refused.error());
+    }
+    if (*fit == storage::IncomingFit::beyond_window) {
+        const auto route =
+            storage::find_incoming_route(transaction, candidate.parcel->node(), candidate.parcel->route());
+        const std::uint64_t next = route && *route ? (*route)->next_sequence() : 1;
+        decision.problem =
+            problem("XF-7001", {std::to_string(candidate.parcel->sequence()), std::to_string(next)}, 30);
+        return Step::answered;
+    }
+    if (!*taken) {
+        return Step::go_on;
+    }
+    if (!std::ranges::equal(as_bytes((*taken)->original_digest()), candidate.body_digest)) {
+        const auto refused = refuse(batch, candidate, problem("XF-7002"), false, decision);
+        return refused ? Result<Step>(Step::answered) : Result<Step>(refused.error());
+    }
+    const auto id = storage::submission_id_from_bytes(as_bytes((*taken)->submission()));
+    if (!id) {
+        return make_error_code(storage::Errc::corrupt);
+    }
+    const auto repeated = repeat(batch, candidate, *id, decision);
+    return repeated ? Result<Step>(Step::answered) : Result<Step>(repeated.error());
+}
+
+// Answers by the state of what is there already. To answer is to read a receipt, and reading leaves a leaf.
+Result<void> CommitSubmission::repeat(storage::Batch& batch, const Candidate& candidate,
+                                      const storage::SubmissionId& id, Decision& decision) const {
+    const auto found = storage::find_submission(batch.transaction(), id);
+    if (!found) {
+        return found.error();
+    }
+    if (!*found) {
+        return storage::Errc::corrupt;
+    }
+    const Submission& row = **found;
+    switch (row.state()) {
+        case Submission::PENDING: decision.kind = Outcome::PENDING; break;
+        case Submission::REFUSED: decision.kind = Outcome::REFUSED; break;
+        default: decision.kind = Outcome::REPEATED; break;
+    }
+    decision.id = id;
+    decision.leaf = row.leaf();
+    decision.counts.set_records(row.counts().records());
+    decision.counts.set_stored(row.counts().stored());
+    decision.counts.set_duplicate(row.counts().duplicate());
+    decision.counts.set_defective(row.counts().defective());
+    decision.counts.set_warned(row.counts().warned());
+    decision.defects_total = row.defects_total();
+    decision.warnings_total = row.warnings_total();
+    decision.defects.clear();
+    if (row.state() == Submission::REFUSED) {
+        decision.problem = problem(row.reason().code(), {row.reason().arguments().begin(),
+                                                         row.reason().arguments().end()});
+    }
+    const auto collect = [&decision](const storage::rows::Defect& defect) {
+        boundary::Defect told;
+        told.set_line(defect.line());
+        told.set_field(defect.field());
+        told.set_code(defect.code());
+        told.set_severity(defect.warning() ? boundary::SEVERITY_WARNING : boundary::SEVERITY_ERROR);
+        *told.mutable_arguments() = defect.arguments();
+        told.set_masked_value(defect.masked_value());
+        decision.defects.push_back(std::move(told));
+        return decision.defects.size() < 1000;
+    };
+    if (const auto visited = storage::visit_defects(batch.transaction(), id, collect); !visited) {
+        return visited.error();
+    }
+    storage::Leaf reading = leaf_of(candidate.caller, "read_receipt");
+    reading.result = "done";
+    reading.catalog = candidate.catalog->name();
+    reading.object = {"submission", storage::to_text(id), std::nullopt, std::nullopt};
+    context_.leaves.append(batch, reading);
+    return {};
+}
+
+// Duplicates and clashes. Answers at once when the file has to come again.
+auto CommitSubmission::weigh(storage::Batch& batch, const Candidate& candidate, Findings& findings,
+                                     Decision& decision) const -> Result<Step> {
+    const auto& transaction = batch.transaction();
+    auto judged = judge(transaction, *candidate.sealer, candidate.id, candidate.records);
+    if (!judged) {
+        return judged.error();
+    }
+    findings.judged = std::move(*judged);
+    if (candidate.staged) {
+        auto overtaken = look_at_clashes(transaction, candidate.id);
+        if (!overtaken) {
+            return overtaken.error();
+        }
+        if (overtaken->too_many) {
+            decision.problem = candidate.parcel ? problem("XF-6001", {}, 5) : problem("XF-5007", {}, 5);
+            return Step::answered;
+        }
+        findings.overtaken = std::move(*overtaken);
+    }
+    append_defects(findings.judged, candidate.records, decision.defects);
+    std::uint64_t clashes = 0;
+    for (const Fate fate : findings.judged.fates) {
+        clashes += fate != Fate::fresh && fate != Fate::duplicate;
+    }
+    for (const std::uint32_t slot : findings.overtaken.known_otherwise) {
+        const auto record = storage::find_record(transaction, *candidate.sealer, candidate.id, slot);
+        if (!record) {
+            return record.error();
+        }
+        boundary::Defect defect;
+        defect.set_line(*record ? (*record)->line() : 0);
+        defect.set_code("XF-5003");
+        decision.defects.push_back(std::move(defect));
+        ++clashes;
+    }
+    std::ranges::stable_sort(decision.defects, {}, &boundary::Defect::line);
+    if (decision.defects.size() > kDefectsKeptMax) {
+        decision.defects.resize(kDefectsKeptMax);
+    }
+    decision.defects_total += clashes;
+    const std::uint64_t duplicates =
+        candidate.staged_duplicates + findings.judged.duplicates + findings.overtaken.duplicates.size();
+    decision.counts.set_defective(candidate.defective + clashes);
+    decision.counts.set_duplicate(duplicates);
+    decision.counts.set_stored(candidate.staged_stored - findings.overtaken.duplicates.size() -
+                               findings.overtaken.known_otherwise.size() + findings.judged.fresh);
+    return Step::go_on;
+}
+
+storage::Leaf CommitSubmission::leaf(const Candidate& candidate, std::string result) const {
+    storage::Leaf leaf = leaf_of(candidate.caller, candidate.check_only ? "check" : "submit");
+    leaf.result = std::move(result);
+    leaf.catalog = candidate.catalog->name();
+    leaf.object = {"submission", candidate.check_only ? std::string() : storage::to_text(candidate.id),
+                   candidate.body_digest, candidate.content_digest};
+    if (candidate.manifest) {
+        const auto digest = from_hex(candidate.manifest->origin_digest());
+        leaf.origin = storage::LeafOrigin{candidate.manifest->origin_node(), candidate.manifest->origin_index(),
+                                          to_digest(*digest)};
+    }
+    return leaf;
+}
+
+storage::rows::Submission CommitSubmission::row(const Candidate& candidate, Submission::State state,
+                                                const Decision& decision) const {
+    Submission row;
+    row.set_state(state);
+    row.set_catalog(candidate.catalog->name());
+    row.set_catalog_version(candidate.catalog->version());
+    row.set_pack_digest(candidate.catalog->pack_digest());
+    row.set_name(candidate.name);
+    row.set_unit(candidate.unit.empty() ? candidate.caller.principal.unit : candidate.unit);
+    row.set_account(candidate.caller.principal.account);
+    set_bytes(*row.mutable_body_digest(), candidate.body_digest);
+    row.set_body_length(candidate.body_length);
+    if (candidate.content_digest) {
+        set_bytes(*row.mutable_content_digest(), *candidate.content_digest);
+        set_bytes(*row.mutable_certificate(), candidate.certificate);
+    }
+    to_row(decision.counts, *row.mutable_counts());
+    row.set_defects_total(decision.defects_total);
+    row.set_warnings_total(decision.warnings_total);
+    row.set_defects_cut(decision.defects.size() < decision.defects_total + decision.warnings_total);
+    if (candidate.parcel) {
+        *row.mutable_received() = *candidate.parcel;
+    }
+    if (candidate.manifest) {
+        row.mutable_origin()->set_node(candidate.manifest->origin_node());
+        row.mutable_origin()->set_index(candidate.manifest->origin_index());
+        const auto digest = from_hex(candidate.manifest->origin_digest());
+        set_bytes(*row.mutable_origin()->mutable_digest(), *digest);
+    }
+    return row;
+}
+
+Result<void> CommitSubmission::refuse(storage::Batch& batch, const Candidate& candidate, boundary::Problem why,
+                                      bool keep_row, Decision& decision) const {
+    auto& transaction = batch.transaction();
+    const bool repeatable = keep_row && !candidate.check_only && !candidate.parcel && candidate.content_digest;
+    storage::RefusedContent content;
+    if (repeatable) {
+        content = {candidate.unit,  candidate.catalog->name(),          candidate.catalog->version(),
+                   candidate.name, candidate.caller.principal.account, *candidate.content_digest};
+        const auto earlier = storage::find_refusal(transaction, context_.keys.index(), content);
+        if (!earlier) {
+            return earlier.error();
+        }
+        if (*earlier) {
+            return repeat(batch, candidate, **earlier, decision);
+        }
+    }
+    decision.kind = candidate.check_only ? Outcome::CHECKED : Outcome::REFUSED;
+    decision.problem = why;
+    decision.counts.set_stored(0);
+    storage::Leaf refusal = leaf(candidate, "refused");
+    refusal.code = why.code();
+    refusal.counts = to_leaf(decision.counts);
+    storage::LeafNotes notes;
+    notes.name = candidate.name;
+    decision.leaf = context_.leaves.append(batch, refusal, notes);
+    if (candidate.check_only || !keep_row) {
+        return {};
+    }
+    Submission row = this->row(candidate, Submission::REFUSED, decision);
+    row.mutable_reason()->set_code(why.code());
+    *row.mutable_reason()->mutable_arguments() = why.arguments();
+    row.set_leaf(*decision.leaf);
+    row.set_time_ms(batch.time().time_since_epoch().count());
+    const auto parts = put_defects(transaction, candidate.id, decision.defects);
+    if (!parts) {
+        return parts.error();
+    }
+    row.set_defect_parts(*parts);
+    if (const auto put = storage::put_submission(transaction, candidate.id, row); !put) {
+        return put.error();
+    }
+    if (repeatable) {
+        const auto put = storage::put_refusal(transaction, context_.keys.index(), content, candidate.id);
+        if (!put) {
+            return put.error();
+        }
+    }
+    decision.id = candidate.id;
+    return take_number(batch, candidate);
+}
+
+Result<void> CommitSubmission::accept(storage::Batch& batch, const Candidate& candidate, const Findings& findings,
+                                      Decision& decision) const {
+    if (candidate.check_only) {
+        decision.kind = Outcome::CHECKED;
+        storage::Leaf checked = leaf(candidate, "accepted");
+        checked.counts = to_leaf(decision.counts);
+        decision.leaf = context_.leaves.append(batch, checked);
+        return {};
+    }
+    auto& transaction = batch.transaction();
+    const bool pending = needs_approval(*candidate.catalog);
+    decision.kind = pending ? Outcome::PENDING : Outcome::CREATED;
+    decision.id = candidate.id;
+
+    Submission row = this->row(candidate, pending ? Submission::PENDING : Submission::ACCEPTED, decision);
+    row.set_leaf(batch.next_index());
+    row.set_time_ms(batch.time().time_since_epoch().count());
+    set_bytes(*row.mutable_wrapped_key(), candidate.wrapped_key);
+    set_bytes(*row.mutable_records_digest(), candidate.records_digest);
+    row.set_original_offset(candidate.original_offset);
+    row.set_original_length(candidate.original_length);
+    set_bytes(*row.mutable_original_digest(), candidate.original_digest);
+    if (!candidate.manifest) {
+        row.mutable_origin()->set_node(context_.node);
+        row.mutable_origin()->set_index(row.leaf());
+        set_bytes(*row.mutable_origin()->mutable_digest(), *candidate.content_digest);
+    }
+    if (candidate.object) {
+        set_bytes(*row.mutable_object(), candidate.id);
+        storage::rows::Object object;
+        set_bytes(*object.mutable_submission(), candidate.id);
+        object.set_length(candidate.body_length);
+        if (const auto put = storage::put_object(transaction, candidate.id, object); !put) {
+            return put.error();
+        }
+        decision.keeps_object = true;
+    } else {
+        set_bytes(*row.mutable_body(), candidate.sealer->seal_body(candidate.body));
+    }
+
+    storage::Leaf accepted = leaf(candidate, pending ? "pending" : "accepted");
+    accepted.counts = to_leaf(decision.counts);
+    storage::LeafNotes notes;
+    notes.name = candidate.name;
+    decision.leaf = context_.leaves.append(batch, accepted, notes);
+
+    if (const auto stored = store(batch, candidate, findings, row); !stored) {
+        return stored.error();
+    }
+    if (!pending) {
+        if (decision.counts.stored() > 0) {
+            const auto range = storage::append_feed(transaction, candidate.catalog->name(), candidate.id,
+                                                    decision.counts.stored());
+            if (!range) {
+                return range.error();
+            }
+        }
+        if (const auto sent = send_on(batch, candidate, row, decision); !sent) {
+            return sent.error();
+        }
+    }
+    const auto parts = put_defects(transaction, candidate.id, decision.defects);
+    if (!parts) {
+        return parts.error();
+    }
+    row.set_defect_parts(*parts);
+    if (const auto put = storage::put_submission(transaction, candidate.id, row); !put) {
+        return put.error();
+    }
+    const auto named = storage::put_name(transaction, context_.keys.index(), candidate.unit,
+                                         candidate.catalog->name(), candidate.name, candidate.id);
+    if (!named) {
+        return named.error();
+    }
+    return take_number(batch, candidate);
+}
+
+// Records: those staged become visible with the row; those overtaken are taken back; the rest is written here.
+Result<void> CommitSubmission::store(storage::Batch& batch, const Candidate& candidate, const Findings& findings,
+                                     Submission& row) const {
+    auto& transaction = batch.transaction();
+    const bool pending = row.state() == Submission::PENDING;
+    for (const auto* slots : {&findings.overtaken.duplicates, &findings.overtaken.known_otherwise}) {
+        for (const std::uint32_t slot : *slots) {
+            const auto removed = storage::remove_record(transaction, context_.keys.index(), candidate.catalog->name(),
+                                                        *candidate.sealer, candidate.id, slot);
+            if (!removed) {
+                return removed.error();
+            }
+        }
+    }
+    if (candidate.staged) {
+        if (pending) {
+            // Its claims do not count yet: the notes stay for the commit of its approval.
+            if (const auto erased = storage::erase_staging(transaction, candidate.id); !erased) {
+                return erased.error();
+            }
+        } else {
+            const auto swept = storage::sweep_notes(transaction, candidate.id, kClashesMax + 1);
+            if (!swept) {
+                return swept.error();
+            }
+        }
+    }
+    std::uint32_t next_block = candidate.staged_blocks;
+    const auto stored = store_records(transaction, *candidate.sealer, candidate.id, candidate.records,
+                                      findings.judged, pending, next_block);
+    row.set_blocks(next_block);
+    return stored;
+}
+
+Result<void> CommitSubmission::send_on(storage::Batch& batch, const Candidate& candidate, Submission& row,
+                                       Decision& decision) const {
+    auto& transaction = batch.transaction();
+    for (const auto& route : context_.config.routes) {
+        auto state = storage::find_route(transaction, route.name);
+        if (!state) {
+            return state.error();
+        }
+        const std::uint64_t sequence = state->next_sequence();
+        boundary::ParcelManifest manifest;
+        manifest.set_node(context_.node);
+        manifest.set_route(route.name);
+        manifest.set_sequence(sequence);
+        manifest.set_catalog(row.catalog());
+        manifest.set_catalog_version(row.catalog_version());
+        manifest.set_origin_node(row.origin().node());
+        manifest.set_origin_index(row.origin().index());
+        manifest.set_origin_digest(to_hex(as_bytes(row.origin().digest())));
+        manifest.set_unit(row.unit());
+        *manifest.mutable_counts() = decision.counts;
+        manifest.set_records_digest(to_hex(candidate.records_digest));
+        manifest.set_original_digest(to_hex(candidate.original_digest));
+        manifest.set_name(candidate.manifest ? candidate.manifest->name() : candidate.name);
+        manifest.set_submission(candidate.manifest ? candidate.manifest->submission()
+                                                   : storage::to_text(candidate.id));
+        auto parcel = build_parcel(context_.keys.parcel(), certificates_.parcel.front(), manifest,
+                                   candidate.original_state, candidate.original_length, row.time_ms());
+        if (!parcel) {
+            return parcel.error();
+        }
+        set_bytes(*parcel->mutable_submission(), candidate.id);
+        set_bytes(*parcel->mutable_original_digest(), candidate.original_digest);
+        if (const auto put = storage::put_parcel(transaction, route.name, sequence, *parcel); !put) {
+            return put.error();
+        }
+        state->set_next_sequence(sequence + 1);
+        if (const auto put = storage::put_route(transaction, route.name, *state); !put) {
+            return put.error();
+        }
+        auto& sent = *row.add_sent();
+        sent.set_node(context_.node);
+        sent.set_route(route.name);
+        sent.set_sequence(sequence);
+
+        storage::rows::Acknowledgement waiting;
+        waiting.set_state(storage::rows::Acknowledgement::WAITING);
+        waiting.set_route(route.name);
+        waiting.set_level(route.level);
+        waiting.set_node(route.node);
+        if (const auto put = storage::put_acknowledgement(transaction, candidate.id, waiting); !put) {
+            return put.error();
+        }
+        for (const auto& onward : route.onward) {
+            waiting.set_level(onward.level);
+            waiting.set_node(onward.node);
+            if (const auto put = storage::put_acknowledgement(transaction, candidate.id, waiting); !put) {
+                return put.error();
+            }
+        }
+        decision.sent_on = true;
+    }
+    return {};
+}
+
+Result<void> CommitSubmission::take_number(storage::Batch& batch, const Candidate& candidate) const {
+    if (!candidate.parcel) {
+        return {};
+    }
+    storage::rows::IncomingParcel incoming;
+    set_bytes(*incoming.mutable_submission(), candidate.id);
+    set_bytes(*incoming.mutable_original_digest(), candidate.body_digest);
+    return storage::take_incoming(batch.transaction(), *candidate.parcel, candidate.caller.principal.account,
+                                  incoming);
+}
+
+}  // namespace xinfu::vault

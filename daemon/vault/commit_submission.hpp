@@ -1,0 +1,130 @@
+// CommitSubmission: the commit point of a file. Everything that was found out about it so far is looked at once more
+// against what is committed by now, and then either all of it happens or none: visibility, name, records, feed
+// positions, parcels with their numbers, the audit leaf.
+//
+// Threads: apply() runs on the ledger's thread and may run again; it overwrites its decision and keeps nothing else.
+// Errors:  storage and crypto errors fail the operation. A refusal is a decision, not an error.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "daemon/boundary/gateway.pb.h"
+#include "daemon/vault/active_policies.hpp"
+#include "daemon/vault/claims.hpp"
+#include "daemon/vault/context.hpp"
+#include "daemon/vault/keys.hpp"
+#include "daemon/vault/record_reader.hpp"
+#include "storage/parcels.hpp"
+#include "storage/records.hpp"
+
+namespace xinfu::vault {
+
+// Defects kept of one file; the totals count on.
+inline constexpr std::size_t kDefectsKeptMax = 10000;
+
+// What is known of a file when its inspection is over.
+struct Candidate {
+    storage::SubmissionId id{};
+    Caller caller;
+    std::shared_ptr<const PolicySet> policies;
+    const boundary::CatalogDescription* catalog = nullptr;  // inside `policies`
+    std::string name;
+    bool check_only = false;
+
+    // The body.
+    std::uint64_t body_length = 0;
+    crypto::Digest body_digest{};
+    Bytes body;           // plain, when small; else
+    bool object = false;  // it is a finished object of the submission's id
+    std::shared_ptr<const storage::RecordSealer> sealer;
+    Bytes wrapped_key;    // the data key under the unit's key; empty while no unit is known
+
+    // The signature: set once it is verified.
+    std::optional<crypto::Digest> content_digest;
+    crypto::Digest certificate{};
+    std::string unit;  // whose file it is; for a parcel its manifest's, once that is verified
+
+    // What was found. `problem` refuses the file as a whole, whatever its records are.
+    std::optional<boundary::Problem> problem;
+    std::uint64_t rows = 0;
+    std::uint64_t defective = 0;
+    std::uint64_t warned = 0;
+    std::uint64_t defects_total = 0;
+    std::uint64_t warnings_total = 0;
+    std::vector<boundary::Defect> defects;
+
+    // Its records: those staged in earlier operations, and the rest.
+    bool staged = false;
+    std::uint32_t staged_blocks = 0;
+    std::uint64_t staged_stored = 0;
+    std::uint64_t staged_duplicates = 0;
+    std::vector<PreparedRecord> records;
+    crypto::Digest records_digest{};
+
+    // The department's CMS inside the body, and the digest's state over it, to be continued by manifests.
+    std::uint64_t original_offset = 0;
+    std::uint64_t original_length = 0;
+    crypto::Digest original_digest{};
+    crypto::Sha256 original_state;
+
+    // Parcels only.
+    std::optional<storage::rows::ParcelName> parcel;
+    std::optional<boundary::ParcelManifest> manifest;  // once it is verified
+};
+
+struct Decision {
+    boundary::SubmissionOutcome::Kind kind = boundary::SubmissionOutcome::REFUSED;
+    std::optional<storage::SubmissionId> id;      // of the row that tells its state
+    std::optional<std::uint64_t> leaf;            // whose receipt is the answer
+    std::optional<boundary::Problem> problem;
+    boundary::Counts counts;
+    std::uint64_t defects_total = 0;
+    std::uint64_t warnings_total = 0;
+    std::vector<boundary::Defect> defects;        // by line; the stored ones of a repetition are not here
+    bool keeps_object = false;                    // the object file is named by a committed row
+    bool sent_on = false;                         // parcels were made
+};
+
+class CommitSubmission {
+public:
+    CommitSubmission(const Context& context, const NodeCertificates& certificates)
+        : context_(context), certificates_(certificates) {}
+
+    Result<void> apply(storage::Batch& batch, const Candidate& candidate, Decision& decision) const;
+
+private:
+    struct Findings;
+    enum class Step { go_on, answered };
+    Result<Step> recheck(storage::Batch& batch, const Candidate& candidate, Decision& decision) const;
+    Result<Step> answer_repetition(storage::Batch& batch, const Candidate& candidate, Decision& decision) const;
+    Result<Step> answer_parcel_repetition(storage::Batch& batch, const Candidate& candidate,
+                                          Decision& decision) const;
+    Result<void> repeat(storage::Batch& batch, const Candidate& candidate, const storage::SubmissionId& id,
+                        Decision& decision) const;
+    Result<Step> weigh(storage::Batch& batch, const Candidate& candidate, Findings& findings,
+                       Decision& decision) const;
+    Result<void> refuse(storage::Batch& batch, const Candidate& candidate, boundary::Problem why, bool keep_row,
+                        Decision& decision) const;
+    Result<void> accept(storage::Batch& batch, const Candidate& candidate, const Findings& findings,
+                        Decision& decision) const;
+    Result<void> store(storage::Batch& batch, const Candidate& candidate, const Findings& findings,
+                       storage::rows::Submission& row) const;
+    Result<void> send_on(storage::Batch& batch, const Candidate& candidate, storage::rows::Submission& row,
+                         Decision& decision) const;
+    Result<void> take_number(storage::Batch& batch, const Candidate& candidate) const;
+
+    storage::Leaf leaf(const Candidate& candidate, std::string result) const;
+    storage::rows::Submission row(const Candidate& candidate, storage::rows::Submission::State state,
+                                  const Decision& decision) const;
+
+    const Context& context_;
+    const NodeCertificates& certificates_;
+};
+
+// Inside a transaction and for receipts alike.
+crypto::Digest to_digest(ByteView bytes);  // precondition: 32 bytes
+
+}  // namespace xinfu::vault
