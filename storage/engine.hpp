@@ -27,17 +27,18 @@ namespace xinfu::storage {
 
 // Sub-databases. Numbers are part of the sealed values' associated data: add at the end, never reuse.
 enum class Table : std::uint8_t {
-    meta = 0,               // name -> value: format version, wrapped keys, node identity, high-water marks
-    log_entries = 1,        // index (u64 BE) -> entry bytes
-    log_tiles = 2,          // level (u8), tile index (u64 BE) -> up to 256 hashes of 32 bytes
-    checkpoints = 3,        // tree size (u64 BE) -> signed note; written with the batch after the one it signs
-    log_notes = 4,          // index (u64 BE) -> rows.proto LeafNotes: texts that a leaf only digests
-    log_index = 5,          // term digest (16), index (u64 BE) -> empty: the sealed search index
-    submissions = 10,       // submission id (16) -> rows.proto Submission
+    meta = 0,          // name -> value: format version, wrapped keys, node identity, high-water marks
+    log_entries = 1,   // index (u64 BE) -> entry bytes
+    log_tiles = 2,     // level (u8), tile index (u64 BE) -> up to 256 hashes of 32 bytes
+    checkpoints = 3,   // tree size (u64 BE) -> signed note; written with the batch after the one it signs
+    log_notes = 4,     // index (u64 BE) -> rows.proto LeafNotes: texts that a leaf only digests
+    log_index = 5,     // term digest (16), index (u64 BE) -> empty: the sealed search index
+    submissions = 10,  // submission id (16) -> rows.proto Submission
     submission_names = 11,  // digest of (unit, catalog, name) (32) -> submission id
-    submission_contents = 12,  // digest of (unit, catalog, name, signer, content digest, catalog version) -> id
-    staged = 13,            // submission id (16) -> rows.proto Staging: swept when orphaned
-    record_blocks = 20,     // submission id (16), block (u32 BE) -> up to 64 records, sealed again by submission
+    submission_contents =
+        12,              // digest of (unit, catalog, name, signer, content digest, catalog version) -> id
+    staged = 13,         // submission id (16) -> rows.proto Staging: swept when orphaned
+    record_blocks = 20,  // submission id (16), block (u32 BE) -> up to 64 records, sealed again by submission
     identity_claims = 21,   // HMAC of identity (32), submission id (16), u32 slot -> record digest (32)
     subject_index = 22,     // HMAC of catalog and subject (32), submission id (16), u32 slot -> empty
     feeds = 23,             // catalog, u64 BE sequence -> submission id and range
@@ -65,9 +66,10 @@ public:
     virtual Result<std::optional<Bytes>> get(Table table, ByteView key) const = 0;
     virtual Result<bool> contains(Table table, ByteView key) const = 0;
 
-    // Visits keys that begin with `prefix`, from the whole key `from` on (inclusive; it need not exist; empty:
-    // from the first), in ascending order, or descending from `from` (empty: from the last) when `backwards`.
-    // The visitor answers false to stop, and does not write to the transaction. Views live until it returns.
+    // Visits keys that begin with `prefix`, from the whole key `from` on (inclusive; it need not exist;
+    // empty: from the first), in ascending order, or descending from `from` (empty: from the last) when
+    // `backwards`. The visitor answers false to stop, and does not write to the transaction. Views live until
+    // it returns.
     using Visitor = std::function<bool(ByteView key, ByteView value)>;
     virtual Result<void> visit(Table table, ByteView prefix, ByteView from, const Visitor& visitor,
                                bool backwards = false) const = 0;

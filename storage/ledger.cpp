@@ -33,7 +33,9 @@ class WatchedTransaction final : public WriteTransaction {
 public:
     explicit WatchedTransaction(WriteTransaction& inner) : inner_(inner) {}
 
-    Result<std::optional<Bytes>> get(Table table, ByteView key) const override { return inner_.get(table, key); }
+    Result<std::optional<Bytes>> get(Table table, ByteView key) const override {
+        return inner_.get(table, key);
+    }
     Result<bool> contains(Table table, ByteView key) const override { return inner_.contains(table, key); }
     Result<void> visit(Table table, ByteView prefix, ByteView from, const Visitor& visitor,
                        bool backwards) const override {
@@ -77,10 +79,12 @@ public:
         const std::uint64_t index = edge_.size();
         // A failed write is kept by the transaction; the batch then does not commit.
         (void)watched_.put(Table::log_entries, index_key(index), entry).has_value();
-        edge_.append(crypto::leaf_hash(entry), [this](unsigned level, std::uint64_t tile, const TileNodes& nodes) {
-            (void)watched_.put(Table::log_tiles, tile_key(level, tile), nodes.bytes(nodes.width())).has_value();
-            completed_.push_back({level, tile, std::make_shared<const TileNodes>(nodes)});
-        });
+        edge_.append(
+            crypto::leaf_hash(entry), [this](unsigned level, std::uint64_t tile, const TileNodes& nodes) {
+                (void)watched_.put(Table::log_tiles, tile_key(level, tile), nodes.bytes(nodes.width()))
+                    .has_value();
+                completed_.push_back({level, tile, std::make_shared<const TileNodes>(nodes)});
+            });
         return index;
     }
 
@@ -120,8 +124,9 @@ using Members = std::vector<Member*>;
 
 class LedgerThread final : public Ledger {
 public:
-    LedgerThread(std::unique_ptr<Engine> engine, Options options, std::shared_ptr<const crypto::NoteSigner> signer,
-                 std::shared_ptr<const Clock> clock, RecoveredLog recovered)
+    LedgerThread(std::unique_ptr<Engine> engine, Options options,
+                 std::shared_ptr<const crypto::NoteSigner> signer, std::shared_ptr<const Clock> clock,
+                 RecoveredLog recovered)
         : engine_(std::move(engine)),
           options_(std::move(options)),
           signer_(std::move(signer)),
@@ -233,8 +238,9 @@ private:
         }
     }
 
-    // One transaction over these operations. Members with an error of their own leave `members`. False: nothing
-    // was written and the rest should be tried one by one; of a single member, the error is its own then.
+    // One transaction over these operations. Members with an error of their own leave `members`. False:
+    // nothing was written and the rest should be tried one by one; of a single member, the error is its own
+    // then.
     bool attempt(Members& members) {
         for (int restarts = 0; !members.empty(); ++restarts) {
             if (failed_) {
@@ -328,8 +334,8 @@ private:
         return true;
     }
 
-    // The checkpoint signed after the last batch goes with this one; the one before it has done its work, since
-    // any checkpoint can be made again from the tree.
+    // The checkpoint signed after the last batch goes with this one; the one before it has done its work,
+    // since any checkpoint can be made again from the tree.
     void put_checkpoint(WriteTransaction& transaction) {
         const Committed signed_head = head();
         if (stored_checkpoint_ != 0) {
@@ -369,7 +375,8 @@ private:
         }
     }
 
-    // The state on disk is unknown. Nothing is acknowledged any more; whoever watches failed() ends the process.
+    // The state on disk is unknown. Nothing is acknowledged any more; whoever watches failed() ends the
+    // process.
     void fail() {
         const std::lock_guard lock(mutex_);
         failed_ = true;
@@ -383,7 +390,8 @@ private:
             const std::uint64_t map_free =
                 statistics.map_size_bytes - std::min(statistics.used_bytes, statistics.map_size_bytes);
             scarce_ = statistics.disk_free_bytes < options_.disk_reserve_bytes ||
-                      map_free < std::min(options_.disk_reserve_bytes, statistics.map_size_bytes / kReservePartOfMap);
+                      map_free < std::min(options_.disk_reserve_bytes,
+                                          statistics.map_size_bytes / kReservePartOfMap);
         }
         return scarce_;
     }
@@ -439,9 +447,8 @@ Result<std::unique_ptr<Ledger>> open_ledger(std::unique_ptr<Engine> engine, Ledg
     if (!recovered) {
         return recovered.error();
     }
-    return std::unique_ptr<Ledger>(std::make_unique<LedgerThread>(std::move(engine), std::move(options),
-                                                                  std::move(signer), std::move(clock),
-                                                                  std::move(*recovered)));
+    return std::unique_ptr<Ledger>(std::make_unique<LedgerThread>(
+        std::move(engine), std::move(options), std::move(signer), std::move(clock), std::move(*recovered)));
 }
 
 }  // namespace xinfu::storage

@@ -66,15 +66,17 @@ class TreeReader;
 class Ledger {
 public:
     struct Options {
-        std::string origin;                   // "<node>/log"
-        std::size_t queue_max = 4096;         // waiting operations; beyond: Errc::busy
+        std::string origin;            // "<node>/log"
+        std::size_t queue_max = 4096;  // waiting operations; beyond: Errc::busy
         std::size_t batch_operations_max = 512;
         std::size_t batch_bytes_max = 4u << 20;
-        std::uint64_t disk_reserve_bytes = 256u << 20;  // below: operations that are not `essential` get Errc::store_full
+        std::uint64_t disk_reserve_bytes =
+            256u << 20;  // below: operations that are not `essential` get Errc::store_full
     };
     virtual ~Ledger() = default;
 
-    // Errc::busy when the queue is full, Errc::commit_failed after a failure; otherwise `done` will be called.
+    // Errc::busy when the queue is full, Errc::commit_failed after a failure; otherwise `done` will be
+    // called.
     virtual Result<void> submit(Operation operation) = 0;
     virtual bool failed() const = 0;
 
@@ -88,8 +90,10 @@ public:
 class TreeReader {
 public:
     virtual ~TreeReader() = default;
-    virtual Result<std::vector<crypto::Digest>> inclusion_proof(std::uint64_t index, std::uint64_t size) const = 0;
-    virtual Result<std::vector<crypto::Digest>> consistency_proof(std::uint64_t old_size, std::uint64_t size) const = 0;
+    virtual Result<std::vector<crypto::Digest>> inclusion_proof(std::uint64_t index,
+                                                                std::uint64_t size) const = 0;
+    virtual Result<std::vector<crypto::Digest>> consistency_proof(std::uint64_t old_size,
+                                                                  std::uint64_t size) const = 0;
     virtual Result<crypto::Digest> root(std::uint64_t size) const = 0;
     // `width` hashes of a tile (C2SP tlog-tiles); Errc::not_found when the tree has not grown so far.
     virtual Result<Bytes> tile(unsigned level, std::uint64_t index, unsigned width) const = 0;

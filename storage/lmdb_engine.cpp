@@ -27,8 +27,8 @@
 namespace xinfu::storage {
 namespace {
 
-constexpr unsigned kReadersMax = 512;       // concurrent snapshots; beyond: Errc::busy
-constexpr std::size_t kKeySizeMax = 511;    // LMDB's own bound
+constexpr unsigned kReadersMax = 512;     // concurrent snapshots; beyond: Errc::busy
+constexpr std::size_t kKeySizeMax = 511;  // LMDB's own bound
 constexpr std::size_t kIdleReadersMax = 64;
 constexpr std::string_view kFormatKey = "format";
 constexpr std::string_view kFormat = "xinfu-store-1";
@@ -339,7 +339,8 @@ public:
             return {};
         }
         if (to_errc(code) == Errc::store_full && writable()) {
-            return Errc::store_full;  // data pages did not fit; the meta page, and so the state, is the old one
+            return Errc::store_full;  // data pages did not fit; the meta page, and so the state, is the old
+                                      // one
         }
         environment_->failed = true;
         return Errc::commit_failed;
@@ -385,7 +386,8 @@ public:
                 mdb_txn_abort(reader);
                 return to_errc(code);
             }
-        } else if (const int code = mdb_txn_begin(environment_->env, nullptr, MDB_RDONLY, &reader); code != 0) {
+        } else if (const int code = mdb_txn_begin(environment_->env, nullptr, MDB_RDONLY, &reader);
+                   code != 0) {
             return to_errc(code);
         }
         return std::unique_ptr<ReadTransaction>(std::make_unique<Snapshot>(environment_, reader));

@@ -1,5 +1,6 @@
 // Recovery: the log's tree from what the engine holds, compared with what was stated about it. A log that
-// continued from a tree other than the signed one would be forked for ever, so any difference stops the start.
+// continued from a tree other than the signed one would be forked for ever, so any difference stops the
+// start.
 #pragma once
 
 #include <memory>

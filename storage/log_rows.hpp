@@ -1,4 +1,5 @@
-// How the log lies in the engine's tables: keys of entries and tiles, and the one row that says how far it is.
+// How the log lies in the engine's tables: keys of entries and tiles, and the one row that says how far it
+// is.
 #pragma once
 
 #include <array>

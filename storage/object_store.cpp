@@ -20,7 +20,8 @@ namespace {
 
 constexpr std::string_view kUnfinished = ".part";
 constexpr std::size_t kSealedChunkBytes = crypto::kStreamChunkBytes + crypto::kStreamTagBytes;
-constexpr std::size_t kWriteSizeBytes = 4 * kSealedChunkBytes;  // gathered before a write: fewer calls, little memory
+constexpr std::size_t kWriteSizeBytes =
+    4 * kSealedChunkBytes;  // gathered before a write: fewer calls, little memory
 // Written back early in steps of this size, so that the sync at the end of a big file has little left to do.
 constexpr std::uint64_t kWriteBackBytes = std::uint64_t{8} << 20;
 
@@ -81,10 +82,7 @@ Result<void> write_all(int fd, ByteView bytes) {
 class SealedWriter final : public ObjectWriter {
 public:
     SealedWriter(Descriptor folder, Descriptor file, std::string name, const ObjectId& id, ByteView data_key)
-        : folder_(std::move(folder)),
-          file_(std::move(file)),
-          name_(std::move(name)),
-          sealer_(data_key, id) {
+        : folder_(std::move(folder)), file_(std::move(file)), name_(std::move(name)), sealer_(data_key, id) {
         sealed_.reserve(kWriteSizeBytes + kSealedChunkBytes);
     }
     ~SealedWriter() override {
@@ -125,8 +123,8 @@ public:
         if (::fsync(file_.get()) != 0) {
             return system_errc();
         }
-        if (::renameat2(folder_.get(), temporary_name().c_str(), folder_.get(), name_.c_str(), RENAME_NOREPLACE) !=
-            0) {
+        if (::renameat2(folder_.get(), temporary_name().c_str(), folder_.get(), name_.c_str(),
+                        RENAME_NOREPLACE) != 0) {
             return system_errc();
         }
         finished_ = true;

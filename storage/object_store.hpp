@@ -2,9 +2,10 @@
 // commit that names it.
 //
 // Format:  <first 2 hex digits of the id>/<id, 32 hex digits> below the store's directory: one sealed stream
-//          (crypto/seal.hpp) under the object's own data key, with the id as associated data. Chunks of 64 KiB
-//          cannot be moved, dropped, repeated or cut off unseen, nor the file be put under another id.
-// Threads: an ObjectStore is immutable after opening and may be shared; writers and readers belong to one thread
+//          (crypto/seal.hpp) under the object's own data key, with the id as associated data. Chunks of 64
+//          KiB cannot be moved, dropped, repeated or cut off unseen, nor the file be put under another id.
+// Threads: an ObjectStore is immutable after opening and may be shared; writers and readers belong to one
+// thread
 //          at a time.
 // Errors:  storage::Errc io_failed, store_full, exists, not_found, corrupt.
 #pragma once
@@ -52,7 +53,8 @@ public:
     // Gone durably on return. Errc::not_found.
     virtual Result<void> erase(const ObjectId& id) const = 0;
 
-    // Finished objects, for the sweep of orphans; the visitor answers false to stop, and may erase what it is shown.
+    // Finished objects, for the sweep of orphans; the visitor answers false to stop, and may erase what it is
+    // shown.
     using Visitor = std::function<bool(const ObjectId& id, std::uint64_t file_size_bytes)>;
     virtual Result<void> visit(const Visitor& visitor) const = 0;
     // Removes files that were never finished; call at start, before the first create(). Answers how many.

@@ -10,7 +10,8 @@
 namespace xinfu::storage {
 namespace {
 
-constexpr std::size_t kRecentTilesMax = 128;  // of 16 KiB: tiles a batch just filled, and what old receipts need
+constexpr std::size_t kRecentTilesMax =
+    128;  // of 16 KiB: tiles a batch just filled, and what old receipts need
 
 // Where a tree of `count` > 1 leaves splits: the largest power of two below it, RFC 6962 section 2.1.
 std::uint64_t split(std::uint64_t count) {
@@ -55,7 +56,8 @@ public:
     }
 
     // RFC 6962 section 2.1.1: from the leaf up.
-    void path(std::uint64_t index, std::uint64_t first, std::uint64_t last, std::vector<crypto::Digest>& out) {
+    void path(std::uint64_t index, std::uint64_t first, std::uint64_t last,
+              std::vector<crypto::Digest>& out) {
         if (last - first <= 1) {
             return;
         }
@@ -110,7 +112,8 @@ private:
         const unsigned inner = height % crypto::kTileHeight;
         const std::uint64_t per_tile = crypto::kTileWidth >> inner;
         const auto nodes = tile(level, index / per_tile);
-        return nodes != nullptr ? nodes->at(inner, static_cast<unsigned>(index % per_tile)) : crypto::Digest{};
+        return nodes != nullptr ? nodes->at(inner, static_cast<unsigned>(index % per_tile))
+                                : crypto::Digest{};
     }
 
     std::shared_ptr<const TileNodes> load(unsigned level, std::uint64_t index) {
@@ -176,7 +179,8 @@ void DurableTree::keep(const TilePosition& position, std::shared_ptr<const TileN
     }
 }
 
-Result<std::vector<crypto::Digest>> DurableTree::inclusion_proof(std::uint64_t index, std::uint64_t size) const {
+Result<std::vector<crypto::Digest>> DurableTree::inclusion_proof(std::uint64_t index,
+                                                                 std::uint64_t size) const {
     Walk walk(*this);
     if (index >= size || size > walk.durable_size()) {
         return Errc::not_found;

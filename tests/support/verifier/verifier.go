@@ -1,7 +1,7 @@
 // Verifier: checks receipts and logs with Go's sumdb packages and nothing of ours, so that our proofs are
 // judged by somebody else's reading of the standards.
 //
-//	verifier receipt FILE VKEY [CONTENT]     a C2SP tlog-proof; CONTENT's SHA-256 must be the leaf's object digest
+//	verifier receipt FILE VKEY [BODY]        a C2SP tlog-proof; BODY is what was handed in, or its signed content
 //	verifier log DIR VKEY                    a whole log in C2SP tlog-tiles layout: checkpoint, tiles, entry bundles
 //	verifier consistency DIR OLD NEW VKEY    two signed checkpoints (files) of one log whose tiles are in DIR
 //
@@ -54,7 +54,7 @@ func openCheckpoint(text []byte, vkey string) (tlog.Tree, error) {
 	return tlog.Tree{N: size, Hash: root}, nil
 }
 
-func receipt(file, vkey, content string) error {
+func receipt(file, vkey, bodyFile string) error {
 	data, err := os.ReadFile(file)
 	if err != nil {
 		return err
@@ -94,18 +94,20 @@ func receipt(file, vkey, content string) error {
 	if err := tlog.CheckRecord(proof, tree.N, tree.Hash, index, tlog.RecordHash(leaf)); err != nil {
 		return err
 	}
-	if content != "" {
-		body, err := os.ReadFile(content)
+	if bodyFile != "" {
+		body, err := os.ReadFile(bodyFile)
 		if err != nil {
 			return err
 		}
-		var said struct{ Object struct{ Digest string } }
+		var said struct {
+			Object struct{ Digest, Content string }
+		}
 		if err := json.Unmarshal(leaf, &said); err != nil {
 			return err
 		}
 		digest := sha256.Sum256(body)
-		if said.Object.Digest != hex.EncodeToString(digest[:]) {
-			return fmt.Errorf("the receipt is for content with digest %s", said.Object.Digest)
+		if given := hex.EncodeToString(digest[:]); given != said.Object.Digest && given != said.Object.Content {
+			return fmt.Errorf("the receipt is for a body with digest %s", said.Object.Digest)
 		}
 	}
 	fmt.Printf("receipt: entry %d of %d: %s\n", index, tree.N, leaf)
@@ -173,6 +175,21 @@ func entriesOf(bundle []byte) ([][]byte, error) {
 	return entries, nil
 }
 
+// The tiles of one tree size: full ones, and on each level the partial one at the edge.
+func tilesOf(size int64) []tlog.Tile {
+	var tiles []tlog.Tile
+	for level, hashes := 0, size; hashes > 0; level, hashes = level+1, hashes>>tileHeight {
+		for n := int64(0); n*tileWidth < hashes; n++ {
+			width := hashes - n*tileWidth
+			if width > tileWidth {
+				width = tileWidth
+			}
+			tiles = append(tiles, tlog.Tile{H: tileHeight, L: level, N: n, W: int(width)})
+		}
+	}
+	return tiles
+}
+
 // Builds the tree again from the entries alone, and then asks that every tile of the layout says the same.
 func wholeLog(directory, vkey string) error {
 	text, err := os.ReadFile(filepath.Join(directory, "checkpoint"))
@@ -224,7 +241,7 @@ func wholeLog(directory, vkey string) error {
 		return fmt.Errorf("the entries lead to root %v, the checkpoint signs %v", root, tree.Hash)
 	}
 	tiles := 0
-	for _, tile := range tlog.NewTiles(tileHeight, 0, tree.N) {
+	for _, tile := range tilesOf(tree.N) {
 		want, err := tlog.ReadTileData(tile, reader)
 		if err != nil {
 			return err
@@ -282,7 +299,7 @@ func main() {
 	case len(arguments) == 5 && arguments[0] == "consistency":
 		err = consistency(arguments[1], arguments[2], arguments[3], arguments[4])
 	default:
-		fmt.Fprintln(os.Stderr, "usage: verifier receipt FILE VKEY [CONTENT] | log DIR VKEY | consistency DIR OLD NEW VKEY")
+		fmt.Fprintln(os.Stderr, "usage: verifier receipt FILE VKEY [BODY] | log DIR VKEY | consistency DIR OLD NEW VKEY")
 		os.Exit(2)
 	}
 	if err != nil {
