@@ -1,0 +1,160 @@
+#include "policies/access.hpp"
+
+#include <random>
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/policies/packs.hpp"
+
+namespace xinfu::policies {
+namespace {
+
+using Roles = std::vector<std::string>;
+constexpr Relation kRelations[] = {Relation::own_unit, Relation::node_unit, Relation::other_unit};
+const std::string kCatalogs[] = {"", "administrative-penalty", "administrative-licence"};
+
+TEST(Access, DeniesWhatNobodyGranted) {
+    const AccessPolicy empty;
+    for (const auto verb : verb::all) {
+        for (const auto relation : kRelations) {
+            EXPECT_FALSE(decide(empty, Roles{"submitter"}, verb, "administrative-penalty", relation).permit);
+            EXPECT_FALSE(decide(test::access(), Roles{}, verb, "administrative-penalty", relation).permit);
+            EXPECT_FALSE(decide(test::access(), Roles{"emperor"}, verb, "", relation).permit);
+        }
+    }
+    EXPECT_FALSE(decide(test::access(), Roles{"submitter"}, "format_disk", "", Relation::own_unit).permit);
+}
+
+TEST(Access, GivesEachShippedRoleItsPartOnly) {
+    const auto may = [](const char* role, std::string_view verb, Relation relation = Relation::own_unit) {
+        return decide(test::access(), Roles{role}, verb, "administrative-penalty", relation).permit;
+    };
+    EXPECT_TRUE(may("submitter", verb::submit));
+    EXPECT_FALSE(may("submitter", verb::submit, Relation::other_unit));
+    EXPECT_FALSE(may("submitter", verb::read_submission, Relation::other_unit));
+    EXPECT_FALSE(may("submitter", verb::query));
+    EXPECT_FALSE(may("submitter", verb::relay));
+    EXPECT_FALSE(may("viewer", verb::submit));
+    EXPECT_FALSE(may("viewer", verb::check));
+    EXPECT_TRUE(may("viewer", verb::query, Relation::other_unit));
+    EXPECT_TRUE(may("platform", verb::relay, Relation::node_unit));
+    EXPECT_FALSE(may("platform", verb::relay, Relation::other_unit));
+    EXPECT_FALSE(may("platform", verb::submit));
+    EXPECT_TRUE(may("log_reader", verb::read_entries, Relation::other_unit));
+    EXPECT_FALSE(may("submitter", verb::read_entries));
+    EXPECT_FALSE(may("system_administrator", verb::read_entries));
+    EXPECT_FALSE(may("system_administrator", verb::query));
+    EXPECT_FALSE(may("security_administrator", verb::read_original));
+    for (const auto& role : test::access().roles) {
+        EXPECT_TRUE(may(role.name.c_str(), verb::read_checkpoint, Relation::other_unit)) << role.name;
+    }
+}
+
+TEST(Access, NamesTheGrantThatPermits) {
+    const auto decision = decide(test::access(), Roles{"viewer", "submitter"}, verb::submit,
+                                 "administrative-penalty", Relation::own_unit);
+    EXPECT_EQ(decision.rule, "submitter: submit * own_unit");
+    EXPECT_EQ(decide(test::access(), Roles{}, verb::submit, "", Relation::own_unit).rule, "no grant");
+}
+
+AccessPolicy random_policy(std::mt19937& random) {
+    AccessPolicy policy;
+    for (int r = 0; r < 4; ++r) {
+        Role role;
+        role.name = "role" + std::to_string(r);
+        const auto grants = random() % 6;
+        for (unsigned g = 0; g < grants; ++g) {
+            const auto& catalog = kCatalogs[random() % 3];
+            role.grants.push_back({std::string{verb::all[random() % std::size(verb::all)]},
+                                   catalog.empty() ? "*" : catalog, static_cast<Scope>(random() % 3)});
+        }
+        policy.roles.push_back(role);
+    }
+    return policy;
+}
+
+// Taking a grant, a role or a part of its scope away never permits what was denied before.
+TEST(Access, IsNeverWidenedByARestriction) {
+    std::mt19937 random{20261122};
+    for (int round = 0; round < 400; ++round) {
+        const auto policy = random_policy(random);
+        Roles roles;
+        for (const auto& role : policy.roles) {
+            if (random() % 2 == 0) {
+                roles.push_back(role.name);
+            }
+        }
+        auto narrower = policy;
+        auto fewer_roles = roles;
+        auto& role = narrower.roles[random() % narrower.roles.size()];
+        switch (random() % 3) {
+            case 0:
+                if (!role.grants.empty()) {
+                    role.grants.erase(role.grants.begin() + static_cast<int>(random() % role.grants.size()));
+                }
+                break;
+            case 1:
+                for (auto& grant : role.grants) {
+                    grant.scope = grant.scope == Scope::all ? Scope::node_units : Scope::own_unit;
+                }
+                break;
+            default:
+                if (!fewer_roles.empty()) {
+                    fewer_roles.pop_back();
+                }
+        }
+        for (const auto verb : verb::all) {
+            for (const auto& catalog : kCatalogs) {
+                for (const auto relation : kRelations) {
+                    if (decide(narrower, fewer_roles, verb, catalog, relation).permit) {
+                        ASSERT_TRUE(decide(policy, roles, verb, catalog, relation).permit)
+                            << round << verb << catalog;
+                    }
+                }
+            }
+        }
+    }
+}
+
+// What concerns one's own unit only is never harder than what concerns others.
+TEST(Access, CoversOwnAffairsWhereItCoversOthers) {
+    std::mt19937 random{7};
+    for (int round = 0; round < 100; ++round) {
+        const auto policy = random_policy(random);
+        const Roles roles{"role0", "role1"};
+        for (const auto verb : verb::all) {
+            const auto may = [&](Relation relation) {
+                return decide(policy, roles, verb, "administrative-licence", relation).permit;
+            };
+            EXPECT_LE(may(Relation::other_unit), may(Relation::node_unit));
+            EXPECT_LE(may(Relation::node_unit), may(Relation::own_unit));
+        }
+    }
+}
+
+TEST(Access, FindsRolesThatExcludeEachOther) {
+    const auto& policy = test::access();
+    EXPECT_EQ(find_conflict(policy, Roles{"system_administrator", "viewer", "auditor"}).second, "auditor");
+    EXPECT_EQ(find_conflict(policy, Roles{"system_administrator", "viewer"}).first, "");
+    EXPECT_EQ(find_conflict(policy, Roles{"auditor", "auditor"}).first, "") << "one role twice is one role";
+    EXPECT_EQ(find_conflict(policy, Roles{"data_administrator", "security_administrator"}).first,
+              "data_administrator");
+}
+
+TEST(Access, ReportsAllMistakesOfAPackWithTheirPlaces) {
+    const auto loaded = load_access(
+        "pack: access/1\nversion: \"1\"\nroles:\n"
+        "  - {name: a, title: A, title_zh: 甲, kind: robot, grants: [{verbs: [submit, fly], scope: "
+        "own_unit}]}\n"
+        "  - {name: a, title: A, title_zh: 甲, kind: person, grants: [], colour: red}\n"
+        "exclusions:\n  - [a, nobody]\n");
+    ASSERT_FALSE(loaded.value);
+    const auto text = describe(loaded.mistakes);
+    for (const auto* expected : {"4:", "kind is none of", "no such verb: fly", "5:", "unknown key \"colour\"",
+                                 "described twice", "no such role: nobody"}) {
+        EXPECT_NE(text.find(expected), std::string::npos) << expected << " in " << text;
+    }
+}
+
+}  // namespace
+}  // namespace xinfu::policies
