@@ -1,0 +1,204 @@
+// Signatures by OpenSSL verify with the enrolled certificate, and nothing else does.
+#include "crypto/cms_verify.hpp"
+
+#include <gtest/gtest.h>
+
+#include "crypto/cms_algorithms.hpp"
+#include "crypto/der.hpp"
+#include "crypto/signed_attributes.hpp"
+#include "tests/unit/crypto/cms_support.hpp"
+
+namespace xinfu::crypto {
+namespace {
+
+using test::certificate_vector;
+using test::read_cms;
+using test::read_cms_vector;
+using test::verify;
+
+TEST(CmsVerify, AcceptsWhatOpenSslSigns) {
+    const struct {
+        const char* name;
+        const char* signer;
+    } kCases[] = {{"der.der", "p256"},    {"stream.der", "p256"}, {"cades.der", "p256"}, {"keyid.der", "p256"},
+                  {"nocerts.der", "p256"}, {"chain.der", "p256"},  {"sha512.der", "p256"}, {"p384.der", "p384"},
+                  {"rsa.der", "rsa"},      {"pss.der", "rsa"},     {"pss32.der", "rsa"},  {"ed25519.der", "ed25519"}};
+    for (const auto& [name, signer] : kCases) {
+        const auto message = read_cms_vector(name);
+        ASSERT_FALSE(message.error) << name << ": " << message.error.message();
+        const auto error = verify(message, certificate_vector(signer));
+        EXPECT_FALSE(error) << name << ": " << error.message();
+    }
+}
+
+TEST(CmsVerify, RefusesAnotherCertificate) {
+    EXPECT_EQ(verify(read_cms_vector("der.der"), certificate_vector("p384")), Errc::cms_signer_unknown);
+    EXPECT_EQ(verify(read_cms_vector("nocerts.der"), certificate_vector("rsa")), Errc::cms_signer_unknown);
+    EXPECT_EQ(verify(read_cms_vector("keyid.der"), certificate_vector("rsa")), Errc::cms_signer_unknown);
+    // Its name and number, but another certificate: substituted.
+    auto message = read_cms_vector("der.der");
+    message.signer.certificate[message.signer.certificate.size() - 1] ^= 1;
+    EXPECT_EQ(verify(message, certificate_vector("p256")), Errc::cms_signer_unknown);
+}
+
+TEST(CmsVerify, RefusesAnotherContentAndType) {
+    auto message = read_cms_vector("der.der");
+    message.content.back() = 'x';
+    EXPECT_EQ(verify(message, certificate_vector("p256")), Errc::cms_digest_mismatch);
+    const auto typed = read_cms_vector("type.der");
+    ASSERT_FALSE(typed.error) << typed.error.message();
+    EXPECT_EQ(verify(typed, certificate_vector("p256")), Errc::cms_content_type);
+    auto claimed = read_cms_vector("type.der");
+    claimed.signer.content_type = kOidData;
+    EXPECT_EQ(verify(claimed, certificate_vector("p256")), Errc::cms_content_type);
+}
+
+TEST(CmsVerify, RefusesAlgorithmsThatTheSignatureWasNotMadeWith) {
+    auto message = read_cms_vector("der.der");
+    message.signer.signature_algorithm = "1.2.840.10045.4.3.3";  // ecdsa-with-SHA384
+    EXPECT_EQ(verify(message, certificate_vector("p256")), Errc::cms_algorithm_pair);
+    message.signer.signature_algorithm = "1.2.840.113549.1.1.11";  // RSA with an elliptic key
+    EXPECT_EQ(verify(message, certificate_vector("p256")), Errc::cms_algorithm_pair);
+    auto rsa = read_cms_vector("rsa.der");
+    rsa.signer.signature_algorithm = "1.2.840.10045.4.3.2";
+    rsa.signer.signature_parameters.clear();
+    EXPECT_EQ(verify(rsa, certificate_vector("rsa")), Errc::cms_algorithm_pair);
+    auto protected_message = read_cms_vector("ed25519.der");
+    protected_message.signer.signature_algorithm = "1.2.840.10045.4.3.4";
+    EXPECT_EQ(verify(protected_message, certificate_vector("ed25519")), Errc::cms_algorithm_protection);
+}
+
+TEST(CmsVerify, RefusesAnyOtherSignature) {
+    const auto message = read_cms_vector("der.der");
+    for (std::size_t at = 0; at < message.signer.signature.size(); ++at) {
+        auto changed = message;
+        changed.signer.signature[at] ^= 0x01;
+        EXPECT_EQ(verify(changed, certificate_vector("p256")), Errc::cms_signature_invalid) << "byte " << at;
+    }
+    for (std::size_t length = 0; length < message.signer.signature.size(); ++length) {
+        auto changed = message;
+        changed.signer.signature.resize(length);
+        EXPECT_EQ(verify(changed, certificate_vector("p256")), Errc::cms_signature_invalid) << "cut after " << length;
+    }
+}
+
+// The forgery that OpenSSL takes for a valid message: its signed attributes as the content, no attributes. The reader
+// refuses it; a lying inspector that reports attributes all the same does not get past the digest either.
+TEST(CmsVerify, RefusesStrippedAttributes) {
+    EXPECT_EQ(read_cms_vector("stripped.der").error, Errc::cms_attributes_missing);
+    auto lie = read_cms_vector("der.der");
+    lie.content = as_text(lie.signer.signed_attributes);
+    EXPECT_EQ(verify(lie, certificate_vector("p256")), Errc::cms_digest_mismatch);
+    lie.signer.signed_attributes.clear();
+    EXPECT_EQ(verify(lie, certificate_vector("p256")), Errc::cms_attributes_malformed);
+}
+
+// Whatever one octet becomes: the message is refused, or it still says that this signer signed this content, and only
+// the embedded certificate, which nothing relies on, has become another's.
+TEST(CmsVerify, NoChangedOctetMakesAnotherStatement) {
+    for (const auto* name : {"der.der", "cades.der", "keyid.der", "nocerts.der"}) {
+        const auto body = to_bytes(test::read_vector(std::string("cms/") + name));
+        const auto original = read_cms(body, body.size());
+        const auto enrolled = certificate_vector("p256");
+        int unharmed = 0;
+        for (std::size_t at = 0; at < body.size(); ++at) {
+            for (const auto flip : {std::uint8_t{0x01}, std::uint8_t{0x02}, std::uint8_t{0x20}, std::uint8_t{0x80}, std::uint8_t{0xff}}) {
+                auto changed = body;
+                changed[at] ^= flip;
+                const auto message = read_cms(changed, changed.size());
+                if (message.error || verify(message, enrolled)) {
+                    continue;
+                }
+                ++unharmed;
+                EXPECT_EQ(message.content, original.content) << name << " byte " << at;
+                EXPECT_TRUE(message.signer.certificate.empty()) << name << " byte " << at << " flip " << int{flip};
+            }
+        }
+        // Only the octets of the certificate's issuer and serial number, or key identifier, can be such.
+        EXPECT_LT(unharmed, 5 * 140) << name;
+        EXPECT_TRUE(unharmed == 0 || std::string_view(name) != "nocerts.der");
+    }
+}
+
+TEST(SignedAttributes, MustBeSortedOnceAndComplete) {
+    const auto message = read_cms_vector("der.der");
+    const auto set = der_single(message.signer.signed_attributes, kDerSet);
+    std::vector<Bytes> attributes;
+    DerReader reader(set->contents);
+    while (const auto attribute = reader.next()) {
+        attributes.emplace_back(attribute->whole.begin(), attribute->whole.end());
+    }
+    ASSERT_GE(attributes.size(), 3u);
+    const auto join = [](const std::vector<Bytes>& list) {
+        Bytes all;
+        for (const auto& item : list) {
+            all.insert(all.end(), item.begin(), item.end());
+        }
+        return der_encode(kDerSet, {all});
+    };
+    EXPECT_TRUE(parse_signed_attributes(join(attributes)));
+    auto swapped = attributes;
+    std::swap(swapped[0], swapped[1]);
+    EXPECT_EQ(parse_signed_attributes(join(swapped)).error(), Errc::cms_attributes_unsorted);
+    auto twice = attributes;
+    twice.insert(twice.begin(), twice[0]);
+    EXPECT_EQ(parse_signed_attributes(join(twice)).error(), Errc::cms_attributes_malformed);
+    for (const std::size_t left_out : {std::size_t{0}, std::size_t{2}}) {  // contentType, messageDigest
+        auto fewer = attributes;
+        fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(left_out));
+        EXPECT_EQ(parse_signed_attributes(join(fewer)).error(), Errc::cms_attribute_missing) << left_out;
+    }
+    EXPECT_EQ(parse_signed_attributes(der_encode(kDerSet, {})).error(), Errc::cms_attributes_malformed);
+    EXPECT_EQ(parse_signed_attributes(der_encode(kDerSet, {Bytes(17 * 1024)})).error(),
+              Errc::cms_attributes_malformed);
+    const auto two_values = der_encode(
+        kDerSequence, {der_oid("1.2.840.113549.1.9.3"),
+                       der_encode(kDerSet, {der_oid("1.2.840.113549.1.7.1"), der_oid("1.2.840.113549.1.7.1")})});
+    EXPECT_EQ(parse_signed_attributes(join({two_values})).error(), Errc::cms_attributes_malformed);
+    for (std::size_t length = 0; length < message.signer.signed_attributes.size(); ++length) {
+        EXPECT_EQ(parse_signed_attributes(ByteView(message.signer.signed_attributes).first(length)).error(),
+                  Errc::cms_attributes_malformed)
+            << "cut after " << length;
+    }
+}
+
+TEST(SignedAttributes, TellTheSigningTimeAndTheBinding) {
+    const auto message = read_cms_vector("cades.der");
+    const auto attributes = parse_signed_attributes(message.signer.signed_attributes);
+    ASSERT_TRUE(attributes);
+    ASSERT_TRUE(attributes->signing_time);
+    EXPECT_GT(*attributes->signing_time, UtcSeconds(std::chrono::sys_days(std::chrono::year(2026) / 1 / 1)));
+    ASSERT_TRUE(attributes->binding_v2);
+    EXPECT_EQ(attributes->binding_v2->digest, "SHA-256");
+    const auto certificate = certificate_vector("p256");
+    EXPECT_TRUE(std::ranges::equal(attributes->binding_v2->certificate_digest, certificate.digest()));
+}
+
+TEST(CmsAlgorithms, AcceptOnlyTheTable) {
+    constexpr std::string_view kSha1 = "1.3.14.3.2.26";
+    EXPECT_FALSE(signature_scheme(kSha1, "1.2.840.113549.1.1.1", {}));
+    EXPECT_FALSE(signature_scheme(kOidSha256, "1.2.840.113549.1.1.12", {}));  // sha384WithRSA
+    EXPECT_FALSE(signature_scheme(kOidSha256, "1.3.101.112", {}));            // Ed25519 goes with SHA-512
+    EXPECT_FALSE(signature_scheme(kOidSha256, "1.2.840.10040.4.3", {}));      // DSA
+    EXPECT_TRUE(signature_scheme(kOidSha256, "1.2.840.113549.1.1.1", test::hex("0500")));
+    EXPECT_FALSE(signature_scheme(kOidSha256, "1.2.840.10045.4.3.2", test::hex("040100")));
+    // RSASSA-PSS: no parameters mean SHA-1; a salt shorter than the digest; another digest.
+    EXPECT_FALSE(signature_scheme(kOidSha256, "1.2.840.113549.1.1.10", {}));
+    EXPECT_FALSE(signature_scheme(kOidSha256, "1.2.840.113549.1.1.10", test::hex("3000")));
+    const auto pss = read_cms_vector("pss.der").signer.signature_parameters;
+    EXPECT_EQ(signature_scheme(kOidSha256, "1.2.840.113549.1.1.10", pss)->salt_size, 222u);
+    EXPECT_FALSE(signature_scheme(kOidSha384, "1.2.840.113549.1.1.10", pss));
+    auto short_salt = pss;
+    ASSERT_EQ(short_salt.back(), 222);
+    short_salt.erase(short_salt.end() - 2);  // INTEGER 00 de becomes INTEGER 1f: lengths follow
+    short_salt.back() = 31;
+    short_salt[1] = static_cast<std::uint8_t>(short_salt[1] - 1);
+    short_salt[short_salt.size() - 2] = 1;
+    short_salt[short_salt.size() - 4] = 3;
+    EXPECT_FALSE(signature_scheme(kOidSha256, "1.2.840.113549.1.1.10", short_salt));
+    short_salt.back() = 32;
+    EXPECT_TRUE(signature_scheme(kOidSha256, "1.2.840.113549.1.1.10", short_salt));
+}
+
+}  // namespace
+}  // namespace xinfu::crypto
