@@ -18,7 +18,6 @@
 namespace xinfu::crypto {
 namespace {
 
-constexpr std::size_t kTagBytes = 16;         // NIST SP 800-38D section 5.2.1.2: full length
 constexpr std::size_t kNonceBytes = 24;       // C2SP XAES-256-GCM
 constexpr std::size_t kDerivationBytes = 12;  // of the nonce: select the derived key
 constexpr std::size_t kRandomNonceBytes =
@@ -42,7 +41,7 @@ public:
         const bool carry = (subkey_[0] & 0x80) != 0;
         for (std::size_t i = 0; i < subkey_.size(); ++i) {
             const unsigned next = i + 1 < subkey_.size() ? subkey_[i + 1] : 0u;
-            subkey_[i] = static_cast<std::uint8_t>(subkey_[i] << 1 | next >> 7);
+            subkey_[i] = static_cast<std::uint8_t>(unsigned{subkey_[i]} << 1 | next >> 7);
         }
         if (carry) {
             subkey_.back() ^= 0x87;  // the field's polynomial, NIST SP 800-38B section 5.3

@@ -6,6 +6,7 @@
 #include "crypto/cms_algorithms.hpp"
 #include "crypto/der.hpp"
 #include "crypto/signed_attributes.hpp"
+#include "crypto/signing_key.hpp"
 #include "tests/unit/crypto/cms_support.hpp"
 
 namespace xinfu::crypto {
@@ -66,6 +67,26 @@ TEST(CmsVerify, RefusesAlgorithmsThatTheSignatureWasNotMadeWith) {
     auto protected_message = read_cms_vector("ed25519.der");
     protected_message.signer.signature_algorithm = "1.2.840.10045.4.3.4";
     EXPECT_EQ(verify(protected_message, certificate_vector("ed25519")), Errc::cms_algorithm_protection);
+}
+
+// Signed by the right key, but the attribute names another certificate, or the same one under another number.
+TEST(CmsVerify, RefusesABindingToAnotherCertificate) {
+    const auto certificate = certificate_vector("p256");
+    const auto key = SigningKey::from_pkcs8(as_bytes(test::read_vector("cms/p256.key"))).value();
+    const auto original = read_cms_vector("cades.der");
+    const auto binding = parse_signed_attributes(original.signer.signed_attributes)->binding_v2.value();
+    ASSERT_FALSE(binding.serial.empty());
+    for (const auto part : {binding.certificate_digest, binding.serial, binding.issuer}) {
+        auto message = original;
+        const auto at = part.data() + part.size() - 1 - original.signer.signed_attributes.data();
+        auto& octet = message.signer.signed_attributes[static_cast<std::size_t>(at)];
+        octet ^= 1;
+        message.signer.signature = key.sign(message.signer.signed_attributes).value();
+        EXPECT_EQ(verify(message, certificate), Errc::cms_certificate_binding);
+        octet ^= 1;
+        message.signer.signature = key.sign(message.signer.signed_attributes).value();
+        EXPECT_FALSE(verify(message, certificate));
+    }
 }
 
 TEST(CmsVerify, RefusesAnyOtherSignature) {
