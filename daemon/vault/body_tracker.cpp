@@ -28,7 +28,8 @@ void BodyTracker::begin(Layer& layer, std::uint64_t offset) {
     layer.begun = true;
     layer.begin = offset;
     layer.end = offset;
-    if (!layer.announced) {  // nobody said which digests will be asked for: all of them
+    const bool outer_of_parcel = parcel_ && &layer == &layers_[0];  // a node signs with SHA-256
+    if (!layer.announced && !outer_of_parcel) {  // nobody said which digests will be asked for: all of them
         layer.sha384 = crypto::ContentHasher::for_algorithm(crypto::kOidSha384).value();
         layer.sha512 = crypto::ContentHasher::for_algorithm(crypto::kOidSha512).value();
     }
@@ -55,6 +56,9 @@ Result<void> BodyTracker::progress(const boundary::Progress& progress) {
             return Errc::unexpected;
         }
         layer.announced = true;
+        if (parcel_ && announced.layer() == 0) {
+            continue;
+        }
         for (const auto& algorithm : announced.digest_algorithms()) {
             if (algorithm == crypto::kOidSha384) {
                 layer.sha384 = crypto::ContentHasher::for_algorithm(algorithm).value();

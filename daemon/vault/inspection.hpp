@@ -1,0 +1,102 @@
+// Inspection: one body read by one inspector. The body flows from the gateway through the vault into the inspector,
+// at most a window ahead of what it has consumed, while its findings come back.
+//
+// Threads: the vault's `io`. One inspection at a time on a connection.
+// Trust:   the gateway may stop anywhere; every statement of the inspector is checked before it is passed on.
+// Errors:  how it ended is InspectionEnd; `storage_failed` carries an error.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "daemon/boundary/descriptor.hpp"
+#include "daemon/boundary/gateway.pb.h"
+#include "daemon/boundary/inspector.pb.h"
+#include "daemon/boundary/packet_channel.hpp"
+#include "daemon/vault/body_tracker.hpp"
+
+namespace xinfu::vault {
+
+namespace asio = boost::asio;
+
+enum class InspectionEnd {
+    verdict,           // there is one
+    client_gone,       // the body never became complete
+    inspector_gone,    // it died or hung
+    inspector_wrong,   // it said what cannot be
+    storage_failed,    // see error()
+};
+
+// Where a body's bytes and an inspector's findings go.
+class InspectionSink {
+public:
+    virtual ~InspectionSink() = default;
+    virtual asio::awaitable<Result<void>> take_body(ByteView bytes) = 0;  // the view lives until it resumes
+    // Errors: boundary::Errc::unexpected for what no inspector in order says.
+    virtual asio::awaitable<Result<void>> take_records(const boundary::RecordBatch& batch) = 0;
+    virtual Result<void> take_defects(const boundary::DefectBatch& batch) = 0;
+};
+
+class Inspection : public std::enable_shared_from_this<Inspection> {
+public:
+    // No word from an inspector that has something to read for so long: it hangs.
+    static constexpr std::chrono::seconds kSilenceMax{60};
+
+    Inspection(asio::io_context& io, boundary::PacketChannel& channel, BodyTracker& tracker, InspectionSink& sink);
+
+    // A body that is here. `order` carries it. Precondition: at most kPartSizeBytesMax.
+    asio::awaitable<InspectionEnd> run_whole(boundary::Inspect order);
+
+    // A body that comes: `stream` is where the gateway writes it. `finish` waits for what the gateway says of its end
+    // and `stop_waiting` wakes that.
+    using Finish = std::function<asio::awaitable<Result<boundary::FinishSubmission>>()>;
+    asio::awaitable<InspectionEnd> run_stream(boundary::Inspect order, boundary::Descriptor stream, Finish finish,
+                                              std::function<void()> stop_waiting);
+
+    const boundary::Verdict& verdict() const { return verdict_; }
+    const std::optional<boundary::SignerFound>& signer(unsigned layer) const { return signers_[layer]; }
+    // The whole body arrived and the inspector read all of it.
+    bool read_to_the_end() const { return body_complete_ && tracker_.all_consumed(); }
+    boost::system::error_code error() const { return error_; }
+
+private:
+    using Socket = asio::local::stream_protocol::socket;
+
+    asio::awaitable<InspectionEnd> listen();
+    asio::awaitable<std::optional<InspectionEnd>> take(const boundary::InspectorReply& reply);
+    asio::awaitable<void> pump(Finish finish);
+    asio::awaitable<void> watch();
+    void stop();
+    InspectionEnd failed(boost::system::error_code error);
+
+    asio::io_context& io_;
+    boundary::PacketChannel& channel_;
+    BodyTracker& tracker_;
+    InspectionSink& sink_;
+    unsigned layers_ = 1;
+    std::optional<Socket> from_gateway_;
+    std::optional<Socket> to_inspector_;
+    asio::steady_timer room_;       // cancelled when the window moves, and at the end
+    asio::steady_timer pump_ended_; // cancelled when the pump has ended
+    asio::steady_timer silence_;
+    bool pumping_ = false;
+    bool taking_ = false;  // the silence is ours
+    bool stopping_ = false;
+    bool ended_ = false;
+    bool client_gone_ = false;
+    bool body_complete_ = false;
+    boost::system::error_code error_;
+    boundary::Verdict verdict_;
+    std::array<std::optional<boundary::SignerFound>, 2> signers_;
+};
+
+}  // namespace xinfu::vault

@@ -1,0 +1,233 @@
+#include "daemon/vault/submission_under_way.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "daemon/boundary/error.hpp"
+#include "storage/error.hpp"
+
+namespace xinfu::vault {
+
+SubmissionUnderWay::SubmissionUnderWay(Context& context, std::shared_ptr<Candidate> candidate,
+                                       crypto::Secret data_key, bool stores)
+    : context_(context),
+      candidate_(std::move(candidate)),
+      data_key_(std::make_shared<crypto::Secret>(std::move(data_key))),
+      stores_(stores),
+      tracker_(candidate_->parcel.has_value()),
+      reader_(*candidate_->catalog, Bytes(context.keys.index().begin(), context.keys.index().end()),
+              candidate_->parcel ? std::string() : candidate_->unit, candidate_->caller.principal.units),
+      body_state_(std::make_shared<crypto::Sha256>()),
+      object_(std::make_shared<std::unique_ptr<storage::ObjectWriter>>()) {
+    candidate_->sealer = std::make_shared<const storage::RecordSealer>(candidate_->id, data_key_->view());
+}
+
+asio::awaitable<Result<void>> SubmissionUnderWay::take_body(ByteView bytes) {
+    candidate_->body_length += bytes.size();
+    if (!*object_ && (!stores_ || candidate_->body_length <= kInlineBodySizeBytesMax)) {
+        body_state_->update(bytes);
+        if (stores_) {
+            candidate_->body.insert(candidate_->body.end(), bytes.begin(), bytes.end());
+        }
+        co_return Result<void>{};
+    }
+    // Sealing and writing a large body is the second core's work. The view stays valid: the pump waits.
+    std::function<Result<void>()> work = [this, bytes, body_state = body_state_, object = object_]() -> Result<void> {
+        body_state->update(bytes);
+        if (!*object) {
+            auto created = context_.objects.create(candidate_->id, candidate_->sealer->object_key());
+            if (!created) {
+                return created.error();
+            }
+            *object = std::move(*created);
+            if (const auto written = (*object)->write(candidate_->body); !written) {
+                return written.error();
+            }
+            candidate_->body = Bytes();
+        }
+        return (*object)->write(bytes);
+    };
+    auto working = run_on_worker<Result<void>>(context_, std::move(work));
+    co_return co_await std::move(working);
+}
+
+bool SubmissionUnderWay::may_still_be_accepted() const {
+    return candidate_->catalog->accept_valid() || told_defects_ + own_defects_ == 0;
+}
+
+void SubmissionUnderWay::keep_defect(boundary::Defect defect) {
+    if (candidate_->defects.size() < kDefectsKeptMax) {
+        candidate_->defects.push_back(std::move(defect));
+    }
+}
+
+asio::awaitable<Result<void>> SubmissionUnderWay::take_records(const boundary::RecordBatch& batch) {
+    std::vector<boundary::Defect> defects;
+    const std::size_t before = candidate_->records.size();
+    if (const auto read = reader_.read(batch, candidate_->records, defects); !read) {
+        co_return read.error();
+    }
+    own_defects_ += defects.size();
+    for (auto& defect : defects) {
+        keep_defect(std::move(defect));
+    }
+    if (!may_still_be_accepted()) {
+        candidate_->records.clear();
+        unstaged_size_bytes_ = 0;
+        co_return Result<void>{};
+    }
+    for (std::size_t i = before; i < candidate_->records.size(); ++i) {
+        unstaged_size_bytes_ += candidate_->records[i].canonical.size() + sizeof(PreparedRecord);
+    }
+    if (unstaged_size_bytes_ < kUnstagedSizeBytesMax && candidate_->records.size() < kUnstagedRecordsMax) {
+        co_return Result<void>{};
+    }
+    auto flushing = stores_ ? stage() : judge_only();
+    const auto flushed = co_await std::move(flushing);
+    candidate_->records.clear();
+    unstaged_size_bytes_ = 0;
+    co_return flushed;
+}
+
+// Rows of this id exist from here on although no submission does: Table::staged says so in the same transaction.
+asio::awaitable<Result<void>> SubmissionUnderWay::stage() {
+    struct Staged {
+        Judged judged;
+        std::uint32_t next_block = 0;
+    };
+    storage::rows::Staging staging;
+    if (!candidate_->staged) {
+        const auto wrapped = wrapped_key(reader_.unit());
+        if (!wrapped) {
+            co_return wrapped.error();
+        }
+        staging.set_started_ms(context_.clock.now().time_since_epoch().count());
+        staging.set_unit(reader_.unit());
+        staging.set_catalog(candidate_->catalog->name());
+        staging.set_wrapped_key(wrapped->data(), wrapped->size());
+    }
+    auto staged = std::make_shared<Staged>();
+    std::function<Result<void>(storage::Batch&)> apply =
+        [staged, candidate = candidate_, staging](storage::Batch& batch) -> Result<void> {
+        auto& transaction = batch.transaction();
+        auto judged = judge(transaction, *candidate->sealer, candidate->id, candidate->records);
+        if (!judged) {
+            return judged.error();
+        }
+        staged->judged = std::move(*judged);
+        staged->next_block = candidate->staged_blocks;
+        if (!candidate->staged) {
+            if (const auto put = storage::put_staging(transaction, candidate->id, staging); !put) {
+                return put.error();
+            }
+        }
+        return store_records(transaction, *candidate->sealer, candidate->id, candidate->records, staged->judged, true,
+                             staged->next_block);
+    };
+    auto executing = execute(context_, std::move(apply), unstaged_size_bytes_);
+    const auto done = co_await std::move(executing);
+    if (!done) {
+        co_return done.error();
+    }
+    candidate_->staged = true;
+    candidate_->staged_blocks = staged->next_block;
+    candidate_->staged_stored += staged->judged.fresh;
+    candidate_->staged_duplicates += staged->judged.duplicates;
+    std::vector<boundary::Defect> defects;
+    append_defects(staged->judged, candidate_->records, defects);
+    own_defects_ += defects.size();
+    own_defective_ += defects.size();
+    for (auto& defect : defects) {
+        keep_defect(std::move(defect));
+    }
+    co_return Result<void>{};
+}
+
+// For files that are only checked: against what is committed, part by part. Two records of one identity in different
+// parts are told apart only when the file is handed in.
+asio::awaitable<Result<void>> SubmissionUnderWay::judge_only() {
+    if (!candidate_->check_only) {
+        co_return Result<void>{};
+    }
+    const auto snapshot = context_.ledger.engine().snapshot();
+    if (!snapshot) {
+        co_return snapshot.error();
+    }
+    const auto judged = judge(**snapshot, *candidate_->sealer, candidate_->id, candidate_->records);
+    if (!judged) {
+        co_return judged.error();
+    }
+    candidate_->staged_stored += judged->fresh;
+    candidate_->staged_duplicates += judged->duplicates;
+    std::vector<boundary::Defect> defects;
+    append_defects(*judged, candidate_->records, defects);
+    own_defects_ += defects.size();
+    own_defective_ += defects.size();
+    for (auto& defect : defects) {
+        keep_defect(std::move(defect));
+    }
+    co_return Result<void>{};
+}
+
+Result<void> SubmissionUnderWay::take_defects(const boundary::DefectBatch& batch) {
+    for (const auto& defect : batch.defects()) {
+        if (defect.code().size() > 16 || defect.field().size() > 64 || defect.masked_value().size() > 4096 ||
+            defect.arguments_size() > 16) {
+            return boundary::Errc::unexpected;
+        }
+        told_defects_ += defect.severity() == boundary::SEVERITY_ERROR;
+        keep_defect(defect);
+    }
+    return {};
+}
+
+Result<void> SubmissionUnderWay::settle(const boundary::Verdict& verdict, bool read_to_the_end) {
+    Candidate& candidate = *candidate_;
+    if (!verdict.has_problem()) {
+        const bool fits = read_to_the_end && reader_.complete() && verdict.defective() <= verdict.records() &&
+                          reader_.received() == verdict.records() - verdict.defective() &&
+                          verdict.warned() <= verdict.records() && verdict.defects_total() >= told_defects_ &&
+                          (verdict.defective() == 0 || verdict.defects_total() > 0);
+        if (!fits) {
+            return boundary::Errc::unexpected;
+        }
+    }
+    candidate.rows = verdict.records();
+    candidate.defective = verdict.defective() + reader_.of_other_units() + own_defective_;
+    candidate.warned = verdict.warned();
+    candidate.defects_total = verdict.defects_total() + own_defects_;
+    candidate.warnings_total = verdict.warnings_total();
+    candidate.records_digest = reader_.records_digest();
+    crypto::Sha256 body = *body_state_;
+    candidate.body_digest = body.finish();
+    std::ranges::stable_sort(candidate.defects, {}, &boundary::Defect::line);
+    return {};
+}
+
+asio::awaitable<Result<void>> SubmissionUnderWay::finish_body(bool keep) {
+    if (!*object_) {
+        co_return Result<void>{};
+    }
+    if (!keep) {
+        std::function<Result<void>()> discard = [object = object_]() -> Result<void> {
+            object->reset();
+            return {};
+        };
+        auto discarding = run_on_worker<Result<void>>(context_, std::move(discard));
+        co_return co_await std::move(discarding);
+    }
+    std::function<Result<void>()> work = [object = object_]() -> Result<void> { return (*object)->finish(); };
+    auto working = run_on_worker<Result<void>>(context_, std::move(work));
+    const auto finished = co_await std::move(working);
+    if (finished) {
+        candidate_->object = true;
+        object_->reset();
+    }
+    co_return finished;
+}
+
+Result<Bytes> SubmissionUnderWay::wrapped_key(const std::string& unit) const {
+    return context_.keys.wrap_data_key(unit, candidate_->id, data_key_->view());
+}
+
+}  // namespace xinfu::vault
