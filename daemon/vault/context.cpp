@@ -14,14 +14,16 @@ storage::Leaf leaf_of(const Caller& caller, std::string action) {
 
 asio::awaitable<Result<storage::Committed>> execute(Context& context,
                                                     std::function<Result<void>(storage::Batch&)> apply,
-                                                    std::size_t size_bytes) {
+                                                    std::size_t size_bytes, bool essential) {
     auto outcome = std::make_shared<std::optional<Result<storage::Committed>>>();
-    auto initiate = [&context, outcome, apply = std::move(apply), size_bytes](auto handler) mutable {
+    auto initiate = [&context, outcome, apply = std::move(apply), size_bytes,
+                     essential](auto handler) mutable {
         auto waiting = std::make_shared<decltype(handler)>(std::move(handler));
         asio::io_context& io = context.io;
         storage::Operation operation;
         operation.apply = std::move(apply);
         operation.size_bytes = size_bytes;
+        operation.essential = essential;
         operation.done = [&io, outcome, waiting](Result<storage::Committed> committed) {
             outcome->emplace(std::move(committed));
             auto resume = [waiting]() { std::move (*waiting)(); };
@@ -47,7 +49,7 @@ asio::awaitable<Result<Recorded>> record(Context& context, storage::Leaf leaf, s
         recorded->index = leaves.append(batch, leaf, notes, &recorded->entry);
         return Result<void>{};
     };
-    auto running = execute(context, std::move(apply));
+    auto running = execute(context, std::move(apply), 0, true);
     auto committed = co_await std::move(running);
     if (!committed) {
         co_return committed.error();

@@ -74,10 +74,11 @@ storage::Leaf leaf_of(const Caller& caller, std::string action);
 
 // Runs one operation of the ledger and resumes on `io` when it is durable, or when it was refused. When the ledger
 // failed the error is commit_failed: the whole process is about to stop, and no answer is honest.
+// `essential` operations may use the disk's reserve: readings, refusals, what frees space.
 // Name every argument first: a lambda must not stand inside a co_await expression (docs/CONTRIBUTING.md).
 asio::awaitable<Result<storage::Committed>> execute(Context& context,
                                                     std::function<Result<void>(storage::Batch&)> apply,
-                                                    std::size_t size_bytes = 0);
+                                                    std::size_t size_bytes = 0, bool essential = false);
 
 struct Recorded {
     std::uint64_t index = 0;

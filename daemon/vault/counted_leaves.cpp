@@ -57,7 +57,7 @@ asio::awaitable<Result<void>> CountedLeaves::flush(Context& context, bool all) {
         }
         return Result<void>{};
     };
-    auto running = execute(context, std::move(apply));
+    auto running = execute(context, std::move(apply), 0, true);
     const auto committed = co_await std::move(running);
     if (!committed) {
         co_return committed.error();

@@ -28,7 +28,7 @@ boundary::Problem problem_of(const boost::system::error_code& error) {
         return problem("XF-6001", {}, 1);
     }
     if (error == storage::Errc::store_full) {
-        return problem("XF-6005", {}, 60);
+        return problem("XF-6002", {}, 60);
     }
     if (error == storage::Errc::stopped) {
         return problem("XF-6007", {}, 2);

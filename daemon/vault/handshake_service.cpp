@@ -240,6 +240,7 @@ void HandshakeService::State::take(std::uint64_t id, const crypto::Digest& proof
     }
     storage::Operation operation;
     operation.size_bytes = 128;
+    operation.essential = true;
     operation.apply = [proof](storage::Batch& batch) -> Result<void> {
         auto& transaction = batch.transaction();
         const auto taken = transaction.contains(storage::Table::handshake_proofs, proof);

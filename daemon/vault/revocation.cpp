@@ -251,7 +251,7 @@ asio::awaitable<void> Revocations::look(Context& context, const std::vector<cryp
                 leaves.append(batch, leaf);
                 return Result<void>{};
             };
-        auto running = execute(context, std::move(apply));
+        auto running = execute(context, std::move(apply), 0, true);
         const auto committed = co_await std::move(running);
         if (!committed) {
             seen_.erase(file.name);

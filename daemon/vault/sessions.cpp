@@ -178,7 +178,7 @@ asio::awaitable<Result<Sessions::Outcome>> Sessions::log_in(Context& context, co
         context.leaves.append(batch, leaf);
         return Result<void>{};
     };
-    auto running = execute(context, std::move(apply));
+    auto running = execute(context, std::move(apply), 0, true);
     const auto committed = co_await std::move(running);
     if (!committed) {
         co_return committed.error();

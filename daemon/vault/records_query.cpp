@@ -1,0 +1,323 @@
+#include "daemon/vault/records_query.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "crypto/canonical_json.hpp"
+#include "daemon/vault/active_policies.hpp"
+#include "daemon/vault/authorisation.hpp"
+#include "daemon/vault/counted_leaves.hpp"
+#include "daemon/vault/keys.hpp"
+#include "daemon/vault/receipt.hpp"
+#include "policies/identifiers.hpp"
+#include "policies/mask.hpp"
+#include "storage/error.hpp"
+#include "storage/records.hpp"
+
+namespace xinfu::vault {
+namespace {
+
+constexpr std::size_t kPurposeCharactersMax = 500;
+constexpr std::size_t kSubjectSizeBytesMax = 128;
+
+std::size_t characters(std::string_view utf8) {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(utf8, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }));
+}
+
+bool is_purpose(std::string_view text) {
+    return crypto::is_utf8(text) && text.find_first_not_of(" \t\r\n") != std::string_view::npos &&
+           characters(text) <= kPurposeCharactersMax;
+}
+
+// The subject as records are indexed under it; absent when it can be none.
+std::optional<std::string> normalised_subject(std::string_view text) {
+    if (text.empty() || text.size() > kSubjectSizeBytesMax || !crypto::is_utf8(text)) {
+        return std::nullopt;
+    }
+    std::string subject;
+    policies::normalise_code(text, subject);
+    if (const std::string upgraded = policies::upgrade_identity_number(subject); !upgraded.empty()) {
+        subject = upgraded;
+    }
+    const bool known = policies::check_uscc(subject) == policies::UsccDefect::none ||
+                       policies::is_identity_number(subject) || policies::is_organisation_code(subject) ||
+                       policies::is_registration_number(subject) || policies::is_tax_number(subject);
+    return known ? std::optional<std::string>(std::move(subject)) : std::nullopt;
+}
+
+struct Hit {
+    std::int64_t time_ms = 0;
+    std::string canonical;
+};
+
+// Everything this principal may see of the subject, newest first.
+Result<std::vector<Hit>> find_hits(Context& context, const Principal& principal,
+                                   const policies::AccessPolicy& access, const std::string& catalog,
+                                   const std::string& subject) {
+    const auto snapshot = context.ledger.engine().snapshot();
+    if (!snapshot) {
+        return snapshot.error();
+    }
+    std::vector<storage::RecordPlace> places;
+    const auto visited =
+        storage::visit_subject(**snapshot, storage::subject_key(context.keys.index(), catalog, subject),
+                               [&places](const storage::RecordPlace& place) {
+                                   places.push_back(place);
+                                   return true;
+                               });
+    if (!visited) {
+        return visited.error();
+    }
+    // Ids begin with their time: the newest come first.
+    std::ranges::sort(places, [](const auto& a, const auto& b) {
+        return std::pair(b.submission, b.slot) < std::pair(a.submission, a.slot);
+    });
+    std::vector<Hit> hits;
+    std::optional<storage::RecordSealer> sealer;
+    storage::SubmissionId opened{};
+    std::int64_t time_ms = 0;
+    bool visible = false;
+    for (const auto& place : places) {
+        if (hits.size() == kQueryRecordsMax) {
+            break;
+        }
+        if (!sealer || place.submission != opened) {
+            opened = place.submission;
+            sealer.reset();
+            visible = false;
+            const auto row = storage::find_submission(**snapshot, place.submission);
+            if (!row) {
+                return row.error();
+            }
+            if (!*row || (*row)->state() != storage::rows::Submission::ACCEPTED) {
+                continue;  // staged, pending, refused or withdrawn: not a current record
+            }
+            if (!permitting_role(access, principal, policies::verb::query, catalog, (*row)->unit())) {
+                continue;
+            }
+            const auto key = context.keys.unwrap_data_key((*row)->unit(), place.submission,
+                                                          as_bytes((*row)->wrapped_key()));
+            if (!key) {
+                return key.error();
+            }
+            sealer.emplace(place.submission, key->view());
+            time_ms = (*row)->time_ms();
+            visible = true;
+        }
+        if (!visible) {
+            continue;
+        }
+        const auto record = storage::find_record(**snapshot, *sealer, place.submission, place.slot);
+        if (!record) {
+            return record.error();
+        }
+        if (*record && (*record)->subject() == subject) {
+            hits.push_back(Hit{time_ms, (*record)->canonical()});
+        }
+    }
+    return hits;
+}
+
+// The vault reads back what it wrote itself: {"code":"value",...} with RFC 8785's escapes.
+class RecordText {
+public:
+    explicit RecordText(std::string_view text) : rest_(text) {}
+
+    std::optional<std::vector<std::pair<std::string, std::string>>> read() {
+        std::vector<std::pair<std::string, std::string>> fields;
+        if (!take('{')) {
+            return std::nullopt;
+        }
+        if (take('}')) {
+            return rest_.empty() ? std::optional(std::move(fields)) : std::nullopt;
+        }
+        do {
+            auto code = text();
+            if (!code || !take(':')) {
+                return std::nullopt;
+            }
+            auto value = text();
+            if (!value) {
+                return std::nullopt;
+            }
+            fields.emplace_back(std::move(*code), std::move(*value));
+        } while (take(','));
+        return take('}') && rest_.empty() ? std::optional(std::move(fields)) : std::nullopt;
+    }
+
+private:
+    bool take(char expected) {
+        if (rest_.empty() || rest_.front() != expected) {
+            return false;
+        }
+        rest_.remove_prefix(1);
+        return true;
+    }
+
+    std::optional<std::string> text() {
+        if (!take('"')) {
+            return std::nullopt;
+        }
+        std::string out;
+        while (!rest_.empty()) {
+            const char next = rest_.front();
+            rest_.remove_prefix(1);
+            if (next == '"') {
+                return out;
+            }
+            if (next != '\\') {
+                out.push_back(next);
+                continue;
+            }
+            if (rest_.empty()) {
+                return std::nullopt;
+            }
+            const char escape = rest_.front();
+            rest_.remove_prefix(1);
+            switch (escape) {
+                case '"': out.push_back('"'); break;
+                case '\\': out.push_back('\\'); break;
+                case 'b': out.push_back('\b'); break;
+                case 'f': out.push_back('\f'); break;
+                case 'n': out.push_back('\n'); break;
+                case 'r': out.push_back('\r'); break;
+                case 't': out.push_back('\t'); break;
+                case 'u': {  // control characters only: RFC 8785 section 3.2.2.2
+                    const auto code = rest_.size() >= 4 ? from_hex(rest_.substr(0, 4)) : std::nullopt;
+                    if (!code || (*code)[0] != 0 || (*code)[1] >= 0x20) {
+                        return std::nullopt;
+                    }
+                    out.push_back(static_cast<char>((*code)[1]));
+                    rest_.remove_prefix(4);
+                    break;
+                }
+                default: return std::nullopt;
+            }
+        }
+        return std::nullopt;
+    }
+
+    std::string_view rest_;
+};
+
+asio::awaitable<void> refuse(Context& context, ExchangePointer exchange, boundary::Problem why, std::string catalog) {
+    auto recording = record_refusal(context, exchange->caller(), "query", why.code(), std::move(catalog));
+    if (const auto recorded = co_await std::move(recording); !recorded) {
+        why = problem_of(recorded.error());
+    }
+    auto answering = answer_problem(exchange, std::move(why));
+    const auto answered = co_await std::move(answering);
+    static_cast<void>(answered.has_value());
+}
+
+}  // namespace
+
+std::string mask_record(std::string_view canonical, const MaskField& mask) {
+    const auto fields = RecordText(canonical).read();
+    if (!fields) {
+        return {};
+    }
+    const std::function<std::string_view(std::string_view)> value_of = [&fields](std::string_view code) {
+        const auto found = std::ranges::find(*fields, code, &std::pair<std::string, std::string>::first);
+        return found == fields->end() ? std::string_view() : std::string_view(found->second);
+    };
+    std::vector<std::string> shown;
+    shown.reserve(fields->size());
+    for (const auto& [code, value] : *fields) {
+        shown.push_back(mask(code, value, value_of));
+    }
+    std::vector<crypto::TextField> masked;
+    for (std::size_t i = 0; i < fields->size(); ++i) {
+        masked.emplace_back((*fields)[i].first, shown[i]);
+    }
+    std::string out;
+    crypto::append_canonical_record(out, masked);
+    return out;
+}
+
+asio::awaitable<void> query_records(Context& context, ExchangePointer exchange) {
+    const auto& asked = exchange->request().query_records();
+    const Caller caller = exchange->caller();
+    const auto policies = context.policies.current();
+    const auto* catalog = policies->find_catalog(asked.catalog());
+    if (catalog == nullptr) {
+        auto refusing = refuse(context, exchange, problem("XF-2003"), {});
+        co_await std::move(refusing);
+        co_return;
+    }
+    if (!is_purpose(asked.purpose())) {
+        auto refusing = refuse(context, exchange, problem("XF-2006"), asked.catalog());
+        co_await std::move(refusing);
+        co_return;
+    }
+    const auto subject = normalised_subject(asked.subject());
+    if (!subject) {
+        auto refusing = refuse(context, exchange, problem("XF-2007"), asked.catalog());
+        co_await std::move(refusing);
+        co_return;
+    }
+    auto hits = find_hits(context, caller.principal, policies->access, asked.catalog(), *subject);
+    if (!hits) {
+        auto refusing = refuse(context, exchange, problem_of(hits.error()), asked.catalog());
+        co_await std::move(refusing);
+        co_return;
+    }
+    if (!policies::sees_unmasked(policies->access, caller.principal.roles)) {
+        std::map<std::string_view, const boundary::FieldDescription*> described;
+        for (const auto& field : catalog->fields()) {
+            described.emplace(field.code(), &field);
+        }
+        const MaskField mask = [&described](std::string_view code, std::string_view value, const auto& value_of) {
+            const auto found = described.find(code);
+            // A field the pack does not describe (of an older version, say) is nobody's to read.
+            const bool hidden = found == described.end() || found->second->visibility() == "secret";
+            return hidden ? policies::mask(policies::MaskRule{}, value)
+                          : policies::mask_by(found->second->mask(), value, value_of);
+        };
+        for (auto& hit : *hits) {
+            hit.canonical = mask_record(hit.canonical, mask);
+        }
+    }
+
+    // The leaf first: it is durable before a single record leaves.
+    storage::Leaf leaf = leaf_of(caller, "query");
+    leaf.result = "done";
+    leaf.catalog = asked.catalog();
+    leaf.counts.emplace().records = hits->size();
+    storage::LeafNotes notes;
+    notes.subject = *subject;
+    notes.purpose = asked.purpose();
+    auto recording = record(context, std::move(leaf), std::move(notes));
+    const auto recorded = co_await std::move(recording);
+    auto receipt = recorded ? make_receipt(context.ledger, recorded->index, recorded->entry, recorded->committed)
+                            : Result<std::string>(boost::system::in_place_error, recorded.error());
+    if (!receipt) {
+        auto answering = answer_problem(exchange, problem_of(receipt.error()));
+        const auto answered = co_await std::move(answering);
+        static_cast<void>(answered.has_value());
+        co_return;
+    }
+    boundary::GatewayReply reply;
+    reply.set_more(!hits->empty());
+    reply.mutable_records()->set_count(hits->size());
+    reply.mutable_records()->set_receipt(std::move(*receipt));
+    auto answering = exchange->reply(std::move(reply), boundary::Descriptor{});
+    if (const auto answered = co_await std::move(answering); !answered) {
+        co_return;
+    }
+    for (std::size_t i = 0; i < hits->size(); ++i) {
+        boundary::GatewayReply part;
+        part.set_more(i + 1 < hits->size());
+        part.mutable_text()->set_part((*hits)[i].canonical);
+        auto sending = exchange->reply(std::move(part), boundary::Descriptor{});
+        if (const auto sent = co_await std::move(sending); !sent) {
+            co_return;
+        }
+    }
+}
+
+}  // namespace xinfu::vault
