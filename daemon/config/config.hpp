@@ -35,10 +35,12 @@ struct GatewayLimits {
     // A body must bring this many bytes a second, over any window of `body_window_seconds`. 0 to 1 GiB; 0: no
     // minimum. Slower: closed.
     std::uint64_t body_bytes_per_second = 1024;
-    // Window over which a body's rate is measured. 1 s to 600 s, at least `idle_seconds` is not required.
+    // Window over which a body's rate is measured. 1 s to 600 s.
     std::chrono::seconds body_window_seconds{30};
     // Requests on one connection before it is closed. 1 to 10000000.
     std::uint32_t requests_per_connection = 100000;
+
+    bool operator==(const GatewayLimits&) const = default;
 };
 
 struct Gateway {
@@ -52,6 +54,8 @@ struct Gateway {
     // Threads that wait for the vault's handshake signatures. 1 to 64. Needs a restart.
     std::uint32_t handshake_threads = 4;
     GatewayLimits limits;
+
+    bool operator==(const Gateway&) const = default;
 };
 
 struct Vault {
@@ -60,12 +64,15 @@ struct Vault {
     // Free disk below which submissions answer 507. 0 to 1 TiB; at least `leaf_reserve_bytes`.
     std::uint64_t disk_reserve_bytes = std::uint64_t{1} << 30;
     // Free disk below which nothing is accepted any more, not even readings, as no leaf could be written.
+    // 0 to 1 TiB.
     std::uint64_t leaf_reserve_bytes = std::uint64_t{64} << 20;
     // File with the key-wrapping key, 32 bytes, readable by its owner only. Read by the supervisor; under
     // systemd LoadCredential= names it instead. Absolute, or relative to the configuration file.
     std::string key_wrapping_key = "key-wrapping-key";
     // Submissions in flight at one time. 1 to 4096. Further ones answer 503 with Retry-After.
     std::uint32_t submissions_max = 64;
+
+    bool operator==(const Vault&) const = default;
 };
 
 struct Inspector {
@@ -75,6 +82,8 @@ struct Inspector {
     std::chrono::seconds idle_seconds{30};
     // Private memory of one instance. 32 MiB to 4 GiB. Beyond: the instance ends, the file is refused.
     std::uint64_t memory_bytes = std::uint64_t{256} << 20;
+
+    bool operator==(const Inspector&) const = default;
 };
 
 struct Courier {
@@ -84,6 +93,8 @@ struct Courier {
     std::chrono::milliseconds retry_max_ms{60000};
     // From connect to the end of the answer's head, without the body's own time. 1 s to 600 s.
     std::chrono::seconds answer_seconds{60};
+
+    bool operator==(const Courier&) const = default;
 };
 
 struct Supervisor {
@@ -92,6 +103,8 @@ struct Supervisor {
     std::chrono::milliseconds restart_delay_ms{500};
     // How long a process may take to finish its work after SIGTERM before it is killed. 1 s to 600 s.
     std::chrono::seconds drain_seconds{20};
+
+    bool operator==(const Supervisor&) const = default;
 };
 
 // A level further up than the one a route leads to.
@@ -99,6 +112,8 @@ struct Onward {
     std::string level;    // province or nation
     std::string node;     // its name, the first part of its log's origin
     std::string log_key;  // its log's C2SP verifier key: pinned
+
+    bool operator==(const Onward&) const = default;
 };
 
 // Where sealed parcels go.
@@ -110,6 +125,8 @@ struct Route {
     std::string anchors;  // PEM file beneath the state directory: who signs the upper server's certificate
     std::string log_key;  // the upper log's C2SP verifier key: receipts are verified with it
     std::vector<Onward> onward;  // levels beyond, nearest first
+
+    bool operator==(const Route&) const = default;
 };
 
 struct Config {
@@ -125,6 +142,8 @@ struct Config {
     std::vector<Route> routes;
     Courier courier;
     Supervisor supervisor;
+
+    bool operator==(const Config&) const = default;
 };
 
 }  // namespace xinfu::config
