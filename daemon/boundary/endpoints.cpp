@@ -65,6 +65,7 @@ struct Acceptor::State {
     asio::posix::stream_descriptor listener;  // under systemd
     asio::steady_timer pause;
     uid_t peer_uid = 0;
+    std::function<void(Descriptor)> take_configuration;
 };
 
 Acceptor::Acceptor(std::shared_ptr<State> state) : state_(std::move(state)) {}
@@ -98,7 +99,7 @@ asio::awaitable<Result<Connection>> Acceptor::accept() {
     Connection connection;
     connection.rules.uid = state->peer_uid;
     connection.rules.may_pass_descriptors = true;
-    if (state->control) {
+    while (state->control) {
         auto receiving = state->control->receive_bytes();
         auto packet = co_await std::move(receiving);
         if (!packet) {
@@ -106,6 +107,15 @@ asio::awaitable<Result<Connection>> Acceptor::accept() {
         }
         if (!packet->descriptor) {
             co_return Errc::missing_descriptor;
+        }
+        if (packet->bytes.size() == 1 && packet->bytes[0] == kHandsConfiguration) {
+            if (state->take_configuration) {
+                state->take_configuration(std::move(packet->descriptor));
+            }
+            continue;
+        }
+        if (packet->bytes.size() != 1 || packet->bytes[0] != kHandsConnection) {
+            co_return Errc::malformed;
         }
         connection.descriptor = std::move(packet->descriptor);
         co_return connection;
@@ -134,6 +144,10 @@ asio::awaitable<Result<Connection>> Acceptor::accept() {
             co_return boost::system::error_code(error, boost::system::system_category());
         }
     }
+}
+
+void Acceptor::on_reload(std::function<void(Descriptor configuration)> take) {
+    state_->take_configuration = std::move(take);
 }
 
 void Acceptor::close() {

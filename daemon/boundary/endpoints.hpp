@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -20,6 +21,10 @@
 namespace xinfu::boundary {
 
 namespace asio = boost::asio;
+
+// What a control packet to the gateway or courier hands over, by its one byte.
+inline constexpr char kHandsConnection = 'c';
+inline constexpr char kHandsConfiguration = 'r';
 
 // The accepting side: gateway and courier.
 class Acceptor {
@@ -35,6 +40,9 @@ public:
     // The vault's next connection; its packets may carry descriptors. Errors: `closed` when the supervisor is
     // gone (leave), system errors of accept(2) other than those of one connection.
     asio::awaitable<Result<Connection>> accept();
+    // Under a supervisor: called from within accept() with a new configuration, checked already, when the
+    // administrator asks for a reload. Unset: ignored.
+    void on_reload(std::function<void(Descriptor configuration)> take);
     void close();
 
 private:
