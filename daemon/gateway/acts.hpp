@@ -1,0 +1,23 @@
+// Acts: what each route does. Every one asks the vault and renders what it says; nothing is decided here.
+//
+// Threads: the connection's strand.
+// Errors:  an answer, or empty when the answer was written in pieces already (or could not be).
+#pragma once
+
+#include <optional>
+
+#include <boost/asio/awaitable.hpp>
+
+#include "daemon/gateway/connection.hpp"
+#include "daemon/gateway/response.hpp"
+#include "daemon/gateway/routes.hpp"
+
+namespace xinfu::gateway {
+
+// PUT of a submission and POST of a check: the vault is asked before the body is read.
+asio::awaitable<std::optional<Response>> submit(Connection& connection, Request& request, Route route);
+
+// Everything else.
+asio::awaitable<std::optional<Response>> read(Connection& connection, Request& request, Route route);
+
+}  // namespace xinfu::gateway

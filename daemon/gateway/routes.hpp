@@ -1,0 +1,51 @@
+// Routes: which act a method and a path ask for.
+//
+// Threads: a function without state.
+// Trust:   method and path are hostile; what comes out is checked for its form.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "daemon/gateway/target.hpp"
+
+namespace xinfu::gateway {
+
+enum class Act {
+    put_submission,   // first: catalog, second: name
+    check,            // first: catalog
+    get_submission,   // first: id, as in the next three
+    get_receipt,
+    get_defects,
+    get_original,
+    list_catalogs,
+    get_catalog,      // first: catalog
+    get_template,     // first: catalog
+    query_records,    // first: catalog
+    get_route,        // first: route
+    read_checkpoint,
+    read_tile,
+    read_entries,
+    open_session,
+    close_session,
+    get_status,
+};
+
+struct Route {
+    Act act;
+    std::string first;
+    std::string second;
+    TileAddress tile;
+};
+
+// Why there is no act: a code of policies/codes.hpp with its argument, and what Allow says for 405.
+struct NoRoute {
+    std::string_view code;
+    std::string argument;
+    std::string allow;
+};
+
+std::variant<Route, NoRoute> find_route(std::string_view method, std::string_view target);
+
+}  // namespace xinfu::gateway

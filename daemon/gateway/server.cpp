@@ -1,0 +1,290 @@
+#include "daemon/gateway/server.hpp"
+
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/http/empty_body.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <boost/beast/http/write.hpp>
+
+#include "daemon/gateway/render.hpp"
+
+namespace xinfu::gateway {
+
+namespace beast = boost::beast;
+namespace http = beast::http;
+using asio::ip::tcp;
+using boost::system::error_code;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
+constexpr unsigned kMetricsConnectionsMax = 8;
+constexpr std::chrono::seconds kMetricsTimeMax{5};
+constexpr std::chrono::milliseconds kAcceptPause{50};  // when descriptors run out
+constexpr std::chrono::seconds kRefusalsEvery{1};
+
+boundary::SourceAddress source_of(const tcp::endpoint& peer) {
+    boundary::SourceAddress source;
+    auto address = peer.address();
+    if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+        address = asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6());
+    }
+    if (address.is_v4()) {
+        const auto bytes = address.to_v4().to_bytes();
+        source.set_address(std::string(bytes.begin(), bytes.end()));
+    } else {
+        const auto bytes = address.to_v6().to_bytes();
+        source.set_address(std::string(bytes.begin(), bytes.end()));
+    }
+    source.set_port(peer.port());
+    return source;
+}
+
+// The protocol a listening descriptor was made for.
+tcp protocol_of(int descriptor) {
+    sockaddr_storage address{};
+    socklen_t length = sizeof address;
+    const bool v6 = ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) == 0 &&
+                    address.ss_family == AF_INET6;
+    return v6 ? tcp::v6() : tcp::v4();
+}
+
+tcp::acceptor acceptor_of(asio::io_context& io, boundary::Descriptor descriptor) {
+    const tcp protocol = protocol_of(descriptor.get());
+    return tcp::acceptor(io, protocol, descriptor.release());
+}
+
+}  // namespace
+
+Server::Server(asio::io_context& io, const config::Gateway& settings, boundary::Service& service,
+               std::vector<boundary::Descriptor> listeners, boundary::Descriptor metrics)
+    : io_(io),
+      service_(service),
+      workers_(settings.handshake_threads),
+      vault_(io.get_executor(), settings.tls12, [this](bool linked) { show_status(linked); }),
+      services_{.limits = settings.limits,
+                .vault = vault_,
+                .metrics = metrics_,
+                .refusals = refusals_,
+                .workers = workers_.get_executor(),
+                .draining = false,
+                .last_connection = 0},
+      sources_(settings.limits) {
+    for (auto& listener : listeners) {
+        listeners_.push_back(acceptor_of(io, std::move(listener)));
+    }
+    if (metrics) {
+        metrics_listener_ = acceptor_of(io, std::move(metrics));
+    }
+}
+
+Server::~Server() {
+    workers_.stop();
+    workers_.join();
+}
+
+void Server::start() {
+    for (auto& listener : listeners_) {
+        asio::co_spawn(io_, accept(listener), asio::detached);
+    }
+    if (metrics_listener_) {
+        asio::co_spawn(io_, accept_metrics(), asio::detached);
+    }
+    asio::co_spawn(io_, tell_refusals(), asio::detached);
+}
+
+void Server::show_status(bool linked) {
+    if (linked) {
+        ++metrics_.vault_links_total;
+        service_.status("serving");
+        if (!std::exchange(ready_said_, true)) {
+            service_.ready();
+        }
+    } else {
+        service_.status("waiting for the vault");
+        service_.log(boundary::Level::warning, "the vault's connection ended");
+    }
+}
+
+asio::awaitable<void> Server::accept(tcp::acceptor& listener) {
+    while (!services_.draining) {
+        auto accepting = listener.async_accept(kAsTuple);
+        auto [error, socket] = co_await std::move(accepting);
+        if (error == asio::error::operation_aborted) {
+            co_return;
+        }
+        if (error) {
+            // Out of descriptors or memory for the moment. Those that wait stay in the kernel's queue.
+            asio::steady_timer pause(io_, kAcceptPause);
+            auto waiting = pause.async_wait(kAsTuple);
+            co_await std::move(waiting);
+            continue;
+        }
+        error_code ignored;
+        const auto peer = socket.remote_endpoint(ignored);
+        if (ignored) {
+            continue;
+        }
+        socket.set_option(tcp::no_delay(true), ignored);
+        auto refused = sources_.enter(peer.address(), Clock::now());
+        if (!refused && metrics_.handshakes_open * 2 > services_.limits.connections) {
+            sources_.leave(peer.address(), Clock::now());
+            refused = "XF-1107";  // half of the connections are kept for those who finish their handshake
+        }
+        if (refused) {
+            refusals_.count(*refused, source_of(peer));
+            metrics_.count_refusal(*refused);
+            continue;
+        }
+        ++metrics_.connections_total;
+        ++metrics_.connections_open;
+        auto connection =
+            std::make_shared<Connection>(services_, beast::tcp_stream(std::move(socket)), source_of(peer));
+        connections_.insert(connection);
+        asio::co_spawn(io_, serve(std::move(connection), peer.address()), asio::detached);
+    }
+}
+
+asio::awaitable<void> Server::serve(std::shared_ptr<Connection> connection, asio::ip::address address) {
+    try {
+        auto running = connection->run();
+        co_await std::move(running);
+    } catch (const std::exception& fault) {
+        // The last resort: whatever it was ends this connection alone.
+        service_.log(boundary::Level::error, std::string("a connection ended with a fault: ") + fault.what());
+        connection->abort();
+    }
+    connections_.erase(connection);
+    --metrics_.connections_open;
+    sources_.leave(address, Clock::now());
+}
+
+void Server::drain(std::chrono::steady_clock::duration time_max) {
+    if (std::exchange(services_.draining, true)) {
+        return;
+    }
+    service_.stopping();
+    for (auto& listener : listeners_) {
+        error_code ignored;
+        listener.close(ignored);
+    }
+    for (const auto& connection : connections_) {
+        connection->drain();
+    }
+    asio::co_spawn(io_, watch_drain(Clock::now() + time_max), asio::detached);
+}
+
+asio::awaitable<void> Server::watch_drain(Clock::time_point deadline) {
+    while (!connections_.empty() && Clock::now() < deadline) {
+        asio::steady_timer pause(io_, std::chrono::milliseconds(20));
+        auto waiting = pause.async_wait(kAsTuple);
+        co_await std::move(waiting);
+    }
+    io_.stop();
+}
+
+asio::awaitable<void> Server::tell_refusals() {
+    for (;;) {
+        asio::steady_timer pause(io_, kRefusalsEvery);
+        auto waiting = pause.async_wait(kAsTuple);
+        co_await std::move(waiting);
+        const auto link = vault_.current();
+        if (!link) {
+            continue;
+        }
+        for (const auto& refusal : refusals_.take()) {
+            boundary::GatewayRequest request;
+            *request.mutable_count_refusals() = refusal;
+            auto telling = link->requests->tell(std::move(request));
+            const auto told = co_await std::move(telling);
+            if (!told) {
+                refusals_.put_back(refusal);
+            }
+        }
+    }
+}
+
+asio::awaitable<std::string> Server::vault_metrics(bool& ready) {
+    ready = false;
+    const auto link = vault_.current();
+    if (!link) {
+        co_return std::string{};
+    }
+    boundary::GatewayRequest request;
+    request.mutable_get_metrics();
+    auto asking = link->requests->ask(std::move(request));
+    const auto reply = co_await std::move(asking);
+    std::string text;
+    if (reply && reply->message.has_metrics()) {
+        ready = reply->message.metrics().ready();
+        for (const auto& sample : reply->message.metrics().samples()) {
+            std::array<char, 64> value{};
+            std::snprintf(value.data(), value.size(), " %.17g\n", sample.value());
+            text += sample.name() + value.data();
+        }
+    }
+    co_return text;
+}
+
+asio::awaitable<void> Server::accept_metrics() {
+    for (;;) {
+        auto accepting = metrics_listener_->async_accept(kAsTuple);
+        auto [error, socket] = co_await std::move(accepting);
+        if (error == asio::error::operation_aborted) {
+            co_return;
+        }
+        if (!error && metrics_open_ < kMetricsConnectionsMax) {
+            asio::co_spawn(io_, serve_metrics(std::move(socket)), asio::detached);
+        }
+    }
+}
+
+// Loopback only, without TLS: one request, one answer, no body read.
+asio::awaitable<void> Server::serve_metrics(tcp::socket socket) {
+    ++metrics_open_;
+    beast::tcp_stream stream(std::move(socket));
+    stream.expires_after(kMetricsTimeMax);
+    beast::flat_buffer buffer(8192);
+    http::request_parser<http::empty_body> parser;
+    auto reading = http::async_read_header(stream, buffer, parser, kAsTuple);
+    const auto [read_error, read_count] = co_await std::move(reading);
+    if (!read_error) {
+        http::response<http::string_body> response(http::status::ok, 11);
+        response.set(http::field::content_type, "text/plain; version=0.0.4; charset=utf-8");
+        response.keep_alive(false);
+        const auto target = parser.get().target();
+        if (parser.get().method() != http::verb::get) {
+            response.result(http::status::method_not_allowed);
+            response.set(http::field::allow, "GET");
+        } else if (target == "/healthz") {
+            response.body() = "ok\n";
+        } else if (target == "/readyz" || target == "/metrics") {
+            bool ready = false;
+            auto asking = vault_metrics(ready);
+            const std::string samples = co_await std::move(asking);
+            ready = ready && !services_.draining;
+            if (target == "/readyz") {
+                response.result(ready ? http::status::ok : http::status::service_unavailable);
+                response.body() = ready ? "ready\n" : "not ready\n";
+            } else {
+                response.body() = metrics_.render() + samples;
+            }
+        } else {
+            response.result(http::status::not_found);
+        }
+        response.prepare_payload();
+        auto writing = http::async_write(stream, response, kAsTuple);
+        co_await std::move(writing);
+    }
+    error_code ignored;
+    stream.socket().shutdown(tcp::socket::shutdown_send, ignored);
+    --metrics_open_;
+}
+
+}  // namespace xinfu::gateway

@@ -1,0 +1,59 @@
+// Server: the listeners, all connections, and their orderly end.
+//
+// Threads: one event loop; handshakes on a pool.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/thread_pool.hpp>
+
+#include "daemon/boundary/endpoints.hpp"
+#include "daemon/boundary/service.hpp"
+#include "daemon/config/config.hpp"
+#include "daemon/gateway/connection.hpp"
+#include "daemon/gateway/source_limits.hpp"
+
+namespace xinfu::gateway {
+
+class Server {
+public:
+    // The descriptors are listening TCP sockets; `metrics` may be absent.
+    Server(asio::io_context& io, const config::Gateway& settings, boundary::Service& service,
+           std::vector<boundary::Descriptor> listeners, boundary::Descriptor metrics);
+    ~Server();
+
+    void start();
+    VaultLink& vault() { return vault_; }
+    // Stops accepting, lets requests under way finish for at most `time_max`, then stops the event loop.
+    void drain(std::chrono::steady_clock::duration time_max);
+
+private:
+    asio::awaitable<void> accept(asio::ip::tcp::acceptor& listener);
+    asio::awaitable<void> serve(std::shared_ptr<Connection> connection, asio::ip::address address);
+    asio::awaitable<void> accept_metrics();
+    asio::awaitable<void> serve_metrics(asio::ip::tcp::socket socket);
+    asio::awaitable<std::string> vault_metrics(bool& ready);
+    asio::awaitable<void> tell_refusals();
+    asio::awaitable<void> watch_drain(std::chrono::steady_clock::time_point deadline);
+    void show_status(bool linked);
+
+    asio::io_context& io_;
+    boundary::Service& service_;
+    asio::thread_pool workers_;
+    Metrics metrics_;
+    Refusals refusals_;
+    VaultLink vault_;
+    Services services_;
+    SourceLimits sources_;
+    std::vector<asio::ip::tcp::acceptor> listeners_;
+    std::optional<asio::ip::tcp::acceptor> metrics_listener_;
+    std::set<std::shared_ptr<Connection>> connections_;
+    unsigned metrics_open_ = 0;
+    bool ready_said_ = false;
+};
+
+}  // namespace xinfu::gateway
