@@ -1,0 +1,86 @@
+#include "daemon/vault/status.hpp"
+
+#include <utility>
+
+#include "daemon/boundary/arguments.hpp"
+#include "daemon/config/config.hpp"
+#include "daemon/vault/active_policies.hpp"
+#include "daemon/vault/authorisation.hpp"
+#include "daemon/vault/exchange.hpp"
+#include "daemon/vault/metrics.hpp"
+
+namespace xinfu::vault {
+
+Status::Status(Context& context, const Revocations& revocations, std::string log_key,
+               std::function<std::vector<boundary::LinkView>()> links)
+    : context_(context),
+      revocations_(revocations),
+      log_key_(std::move(log_key)),
+      links_(std::move(links)),
+      started_(context.clock.now()) {}
+
+boundary::StatusView Status::view() const {
+    boundary::StatusView view;
+    view.set_node(context_.node);
+    view.set_version(std::string(boundary::version()));
+    view.set_suite(context_.config.suite);
+    view.set_log_size(context_.ledger.head().tree_size);
+    view.set_started_ms(started_.time_since_epoch().count());
+    view.set_log_key(log_key_);
+    std::uint64_t backlog = 0;
+    for (auto& link : links_()) {
+        backlog += link.backlog();
+        if (link.has_last_problem()) {
+            *view.add_warnings() = link.last_problem();
+        }
+        *view.add_links() = std::move(link);
+    }
+    view.set_backlog(backlog);
+    const auto statistics = context_.ledger.engine().statistics();
+    if (statistics.disk_free_bytes < context_.config.vault.disk_reserve_bytes) {
+        *view.add_warnings() = problem("XF-6002");
+    }
+    const auto now_s =
+        std::chrono::duration_cast<std::chrono::seconds>(context_.clock.now().time_since_epoch()).count();
+    if (revocations_.overdue(now_s) > 0) {
+        *view.add_warnings() = problem("XF-1017");
+    }
+    const auto snapshot = context_.ledger.engine().snapshot();
+    const auto complete = snapshot ? node_is_complete(**snapshot)
+                                   : Result<bool>(boost::system::in_place_error, snapshot.error());
+    if (!complete || !*complete) {
+        *view.add_warnings() = problem(complete ? "XF-2004" : "XF-9001");
+    }
+    view.set_state(view.warnings_size() == 0 ? "ready" : "degraded");
+    return view;
+}
+
+std::string Status::line(bool draining) const {
+    std::uint64_t backlog = 0;
+    for (const auto& link : links_()) {
+        backlog += link.backlog();
+    }
+    std::string text = draining ? "finishing" : "ready";
+    text += ", " + std::to_string(context_.ledger.head().tree_size) + " log entries, " + std::to_string(backlog) +
+            (backlog == 1 ? " parcel waiting" : " parcels waiting");
+    return text;
+}
+
+void Status::measure(bool ready) const {
+    Metrics& metrics = context_.metrics;
+    const auto statistics = context_.ledger.engine().statistics();
+    metrics.set("xinfu_ready", ready ? 1 : 0);
+    metrics.set("xinfu_log_entries", static_cast<double>(context_.ledger.head().tree_size));
+    metrics.set("xinfu_store_used_bytes", static_cast<double>(statistics.used_bytes));
+    metrics.set("xinfu_store_size_max_bytes", static_cast<double>(statistics.map_size_bytes));
+    metrics.set("xinfu_disk_free_bytes", static_cast<double>(statistics.disk_free_bytes));
+    for (const auto& link : links_()) {
+        const std::string label = "{route=\"" + link.route() + "\"}";
+        metrics.set("xinfu_link_backlog_parcels" + label, static_cast<double>(link.backlog()));
+        metrics.set("xinfu_link_delivered_parcels_total" + label, static_cast<double>(link.delivered()));
+        metrics.set("xinfu_link_up" + label, link.state() == "unreachable" ? 0 : 1);
+        metrics.set("xinfu_link_oldest_parcel_time_seconds" + label, static_cast<double>(link.oldest_ms()) / 1000);
+    }
+}
+
+}  // namespace xinfu::vault

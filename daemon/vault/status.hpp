@@ -1,0 +1,36 @@
+// Status: how the node is, for `xinfu status`, /metrics and the service manager's one line.
+//
+// Threads: the vault's `io`.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "daemon/boundary/gateway.pb.h"
+#include "daemon/vault/context.hpp"
+#include "daemon/vault/revocation.hpp"
+
+namespace xinfu::vault {
+
+class Status {
+public:
+    // `links` answers the state of every route.
+    Status(Context& context, const Revocations& revocations, std::string log_key,
+           std::function<std::vector<boundary::LinkView>()> links);
+
+    boundary::StatusView view() const;
+    // "ready, 1204 log entries, 3 parcels waiting"
+    std::string line(bool draining) const;
+    // Gauges of the store, the log and the links.
+    void measure(bool ready) const;
+
+private:
+    Context& context_;
+    const Revocations& revocations_;
+    std::string log_key_;
+    std::function<std::vector<boundary::LinkView>()> links_;
+    storage::Milliseconds started_;
+};
+
+}  // namespace xinfu::vault
