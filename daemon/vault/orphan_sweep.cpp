@@ -1,0 +1,204 @@
+#include "daemon/vault/orphan_sweep.hpp"
+
+#include <utility>
+#include <vector>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "daemon/vault/keys.hpp"
+#include "storage/error.hpp"
+#include "storage/object_store.hpp"
+#include "storage/records.hpp"
+
+namespace xinfu::vault {
+namespace {
+
+constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
+constexpr std::size_t kIdsPerLook = 64;
+
+// The next id in order, for a visit that goes on behind this one.
+storage::SubmissionId after(storage::SubmissionId id) {
+    for (auto octet = id.rbegin(); octet != id.rend() && ++*octet == 0; ++octet) {
+    }
+    return id;
+}
+
+}  // namespace
+
+OrphanSweep::OrphanSweep(Context& context, std::function<bool(const storage::SubmissionId&)> is_under_way)
+    : context_(context), is_under_way_(std::move(is_under_way)), timer_(context.io) {}
+
+void OrphanSweep::wake() {
+    wanted_ = true;
+    timer_.cancel();
+}
+
+void OrphanSweep::stop() {
+    stopped_ = true;
+    timer_.cancel();
+}
+
+asio::awaitable<void> OrphanSweep::run() {
+    while (!stopped_) {
+        if (!wanted_) {
+            timer_.expires_after(std::chrono::hours{1});
+            auto waiting = timer_.async_wait(kAsTuple);
+            co_await std::move(waiting);
+            if (stopped_) {
+                break;
+            }
+        }
+        // The file that woke us ends first.
+        timer_.expires_after(std::chrono::milliseconds{200});
+        auto pausing = timer_.async_wait(kAsTuple);
+        co_await std::move(pausing);
+        wanted_ = false;
+        auto sweeping = sweep();
+        const auto swept = co_await std::move(sweeping);
+        if (!swept && !stopped_) {
+            // A full queue or disk: later. What is left stays invisible.
+            timer_.expires_after(std::chrono::seconds{5});
+            auto waiting = timer_.async_wait(kAsTuple);
+            co_await std::move(waiting);
+            wanted_ = true;
+        }
+    }
+}
+
+asio::awaitable<Result<void>> OrphanSweep::sweep() {
+    auto rows = sweep_rows();
+    if (const auto swept = co_await std::move(rows); !swept) {
+        co_return swept.error();
+    }
+    auto objects = sweep_objects();
+    co_return co_await std::move(objects);
+}
+
+asio::awaitable<Result<void>> OrphanSweep::sweep_rows() {
+    storage::SubmissionId from{};
+    for (;;) {
+        std::vector<storage::SubmissionId> ids;
+        {
+            const auto snapshot = context_.ledger.engine().snapshot();
+            if (!snapshot) {
+                co_return snapshot.error();
+            }
+            auto found = storage::staged_submissions(**snapshot, from, kIdsPerLook);
+            if (!found) {
+                co_return found.error();
+            }
+            ids = std::move(*found);
+        }
+        if (ids.empty()) {
+            co_return Result<void>{};
+        }
+        for (const auto& id : ids) {
+            auto slice = std::make_shared<storage::Sweep>(storage::Sweep::more);
+            while (*slice == storage::Sweep::more && !is_under_way_(id)) {
+                if (stopped_) {
+                    co_return Result<void>{};
+                }
+                std::function<Result<void>(storage::Batch&)> apply = [this, id,
+                                                                      slice](storage::Batch& batch) -> Result<void> {
+                    auto& transaction = batch.transaction();
+                    const auto row = storage::find_submission(transaction, id);
+                    const auto staging = storage::find_staging(transaction, id);
+                    if (!row || !staging) {
+                        return row ? staging.error() : row.error();
+                    }
+                    using storage::rows::Submission;
+                    const bool stays = *row && (*row)->state() != Submission::REFUSED;
+                    if (stays && (*row)->state() == Submission::PENDING) {
+                        *slice = storage::Sweep::finished;  // its notes are looked at by the commit of its approval
+                        return {};
+                    }
+                    auto swept = Result<storage::Sweep>(storage::Sweep::finished);
+                    if (stays || !*staging) {
+                        // Notes that others left for a file that is committed, or gone already.
+                        swept = storage::sweep_notes(transaction, id, kBlocksPerSlice * storage::kRecordsPerBlock);
+                    } else {
+                        const auto key = context_.keys.unwrap_data_key((*staging)->unit(), id,
+                                                                       as_bytes((*staging)->wrapped_key()));
+                        if (!key) {
+                            return key.error();
+                        }
+                        swept = storage::sweep_staged(transaction, context_.keys.index(), (*staging)->catalog(),
+                                                      storage::RecordSealer(id, key->view()), id, kBlocksPerSlice);
+                    }
+                    if (!swept) {
+                        return swept.error();
+                    }
+                    *slice = *swept;
+                    return {};
+                };
+                auto executing = execute(context_, std::move(apply), 1u << 20, true);
+                if (const auto done = co_await std::move(executing); !done) {
+                    co_return done.error();
+                }
+            }
+        }
+        from = after(ids.back());
+    }
+}
+
+asio::awaitable<Result<void>> OrphanSweep::sweep_objects() {
+    std::function<Result<std::vector<storage::ObjectId>>()> list = [this]() -> Result<std::vector<storage::ObjectId>> {
+        std::vector<storage::ObjectId> orphans;
+        const auto snapshot = context_.ledger.engine().snapshot();
+        if (!snapshot) {
+            return snapshot.error();
+        }
+        boost::system::error_code failed;
+        const auto look = [&](const storage::ObjectId& id, std::uint64_t) {
+            const auto named = storage::object_is_named(**snapshot, id);
+            if (!named) {
+                failed = named.error();
+                return false;
+            }
+            if (!*named) {
+                orphans.push_back(id);
+            }
+            return orphans.size() < 4096;
+        };
+        const auto visited = context_.objects.visit(look);
+        if (!visited) {
+            return visited.error();
+        }
+        if (failed) {
+            return failed;
+        }
+        return orphans;
+    };
+    auto listing = run_on_worker<Result<std::vector<storage::ObjectId>>>(context_, std::move(list));
+    const auto orphans = co_await std::move(listing);
+    if (!orphans) {
+        co_return orphans.error();
+    }
+    for (const auto& id : *orphans) {
+        // On `io`, where files begin and end: what is on its way now was not committed when we looked.
+        if (stopped_ || is_under_way_(id)) {
+            continue;
+        }
+        const auto snapshot = context_.ledger.engine().snapshot();
+        if (!snapshot) {
+            co_return snapshot.error();
+        }
+        const auto named = storage::object_is_named(**snapshot, id);
+        if (!named) {
+            co_return named.error();
+        }
+        if (*named) {
+            continue;  // committed meanwhile
+        }
+        std::function<Result<void>()> erase = [this, id]() { return context_.objects.erase(id); };
+        auto erasing = run_on_worker<Result<void>>(context_, std::move(erase));
+        const auto erased = co_await std::move(erasing);
+        if (!erased && erased.error() != storage::Errc::not_found) {
+            co_return erased.error();
+        }
+    }
+    co_return Result<void>{};
+}
+
+}  // namespace xinfu::vault

@@ -1,0 +1,44 @@
+// OrphanSweep: takes away what files that came to nothing left behind: staged rows, and object files that no
+// committed row names. In small slices between other work, from the start on and whenever there is something new.
+//
+// What belongs to files on their way, and to submissions that wait for approval, is no orphan.
+//
+// Threads: the vault's `io`; erasing runs on the ledger's thread and on workers.
+#pragma once
+
+#include <functional>
+
+#include <boost/asio/steady_timer.hpp>
+
+#include "daemon/vault/context.hpp"
+#include "storage/submissions.hpp"
+
+namespace xinfu::vault {
+
+class OrphanSweep {
+public:
+    static constexpr std::size_t kBlocksPerSlice = 16;
+
+    // `is_under_way`: whether rows and objects of this id belong to a file on its way.
+    OrphanSweep(Context& context, std::function<bool(const storage::SubmissionId&)> is_under_way);
+
+    // Sweeps once, then whenever wake() was called and every hour; returns after stop().
+    asio::awaitable<void> run();
+    void wake();
+    void stop();
+
+    // One whole pass. Errors: storage::Errc.
+    asio::awaitable<Result<void>> sweep();
+
+private:
+    asio::awaitable<Result<void>> sweep_rows();
+    asio::awaitable<Result<void>> sweep_objects();
+
+    Context& context_;
+    std::function<bool(const storage::SubmissionId&)> is_under_way_;
+    asio::steady_timer timer_;
+    bool wanted_ = true;
+    bool stopped_ = false;
+};
+
+}  // namespace xinfu::vault
