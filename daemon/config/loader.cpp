@@ -83,8 +83,12 @@ struct Findings {
         mistake.text = std::move(text);
         mistakes.push_back(std::move(mistake));
     }
-    void add_at(const std::string& key, std::string text) {
-        const auto found = places.find(key);
+    // At the key, or, when the file leaves it at its default, at the other key of the relation.
+    void add_at(const std::string& key, std::string text, const std::string& other = {}) {
+        auto found = places.find(key);
+        if (found == places.end()) {
+            found = places.find(other);
+        }
         add(found == places.end() ? YAML::Mark::null_mark() : found->second, key, std::move(text));
     }
 };
@@ -342,16 +346,18 @@ void check_log_key(Findings& findings, const std::string& prefix, const std::str
 void check_relations(Findings& findings, const Config& config) {
     const auto& limits = config.gateway.limits;
     if (limits.connections_per_source > limits.connections) {
-        findings.add_at("gateway.limits.connections_per_source",
-                        "must not exceed gateway.limits.connections");
+        findings.add_at("gateway.limits.connections_per_source", "must not exceed gateway.limits.connections",
+                        "gateway.limits.connections");
     }
     if (config.vault.leaf_reserve_bytes > config.vault.disk_reserve_bytes) {
         findings.add_at(
             "vault.leaf_reserve_bytes",
-            "must not exceed vault.disk_reserve_bytes: leaves go on where submissions have stopped");
+            "must not exceed vault.disk_reserve_bytes: leaves go on where submissions have stopped",
+            "vault.disk_reserve_bytes");
     }
     if (config.courier.retry_min_ms > config.courier.retry_max_ms) {
-        findings.add_at("courier.retry_max_ms", "must be at least courier.retry_min_ms");
+        findings.add_at("courier.retry_max_ms", "must be at least courier.retry_min_ms",
+                        "courier.retry_min_ms");
     }
     std::set<std::string> names;
     for (std::size_t n = 0; n < config.routes.size(); ++n) {

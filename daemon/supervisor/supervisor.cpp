@@ -383,11 +383,9 @@ bool Supervisor::drained() const {
 // Goes on to the next phase as soon as this one's process is gone. Inspectors end when the vault does.
 void Supervisor::advance_drain() {
     if (drained()) {
-        patience_.cancel();
-        watchdog_.cancel();
-        signals_.cancel();
         pids_.remove();
         service_.log(Level::notice, "stopped");
+        io_.stop();  // nothing is under way that could be lost
         return;
     }
     if (phase_ == Phase::draining_gateway && resident(Role::gateway).pid == 0) {

@@ -34,7 +34,7 @@ public:
     Supervisor(asio::io_context& io, boundary::Service& service, std::string config_path,
                config::Config config, Premises premises, PidsFile pids);
 
-    // Starts everything. The io_context runs out of work once all processes have ended after SIGTERM.
+    // Starts everything. The io_context is stopped once all processes have ended after SIGTERM.
     void start();
 
 private:
