@@ -70,11 +70,14 @@ void undo(const Change& change) {
     ::close(fd);
 }
 
+// Bytes first, under the names that files have now, then names.
 [[noreturn]] void cut_power(State& now) {
     const bool mixed = now.fault == Fault::power_cut_mixed;
-    for (std::size_t i = now.unsynced.size(); i-- > 0;) {
-        if (!mixed || i % 2 == 0) {
-            undo(now.unsynced[i]);
+    for (const bool renames : {false, true}) {
+        for (std::size_t i = now.unsynced.size(); i-- > 0;) {
+            if (now.unsynced[i].rename == renames && (!mixed || i % 2 == 0)) {
+                undo(now.unsynced[i]);
+            }
         }
     }
     ::_exit(kPowerCutStatus);
@@ -244,7 +247,11 @@ int renameat2(int old_folder, const char* old_name, int folder, const char* name
         change.durable_with = status_of(folder).st_ino;
         change.path = path_of(folder) + "/" + name;
         change.old_path = path_of(old_folder) + "/" + old_name;
-        // Writes to the file are undone by its path: by now that is the new one, and undoing goes backwards.
+        for (Change& earlier : now.unsynced) {
+            if (!earlier.rename && earlier.path == change.old_path) {
+                earlier.path = change.path;
+            }
+        }
         now.unsynced.push_back(std::move(change));
     }
     return turn == Turn::pass ? static_cast<int>(done) : static_cast<int>(fail(now));

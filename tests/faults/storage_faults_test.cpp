@@ -214,7 +214,7 @@ TEST_P(StorageFaults, LoseNothingAcknowledgedAndLeaveNothingHalf) {
     const testing::TestDirectory initial;
     { const auto ledger = testing::make_ledger(initial.path()); }
     const std::uint64_t calls = for_every_call(initial.path());
-    EXPECT_GT(calls, 50u);
+    EXPECT_GT(calls, 30u);
     std::printf("%s: a fault at each of %llu calls\n", GetParam().name,
                 static_cast<unsigned long long>(calls));
 }
@@ -224,7 +224,7 @@ class StoreMakingFaults : public StorageFaults {};
 
 TEST_P(StoreMakingFaults, AllowMakingItAgain) {
     const testing::TestDirectory empty;
-    EXPECT_GT(for_every_call(empty.path()), 50u);
+    EXPECT_GT(for_every_call(empty.path()), 30u);
 }
 
 constexpr Case kFailed{"Failed", Fault::failed, EIO};
