@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t kFieldsMax = 200;
 constexpr std::size_t kChecksMax = 200;
+constexpr std::uint32_t kNumberLengthMax = 500;  // it is a part of the record's identity
 constexpr std::size_t kMultiValuesMax = 64;  // they are gathered in one 64-bit set
 
 }  // namespace
@@ -281,6 +282,9 @@ void CatalogReader::read(const YAML::Node& root) {
     catalog.deciding_unit = field_under(map, "deciding_unit", FieldType::code);
     catalog.source_unit = field_under(map, "source_unit", FieldType::code);
     catalog.number = field_under(map, "number", FieldType::text);
+    if (catalog.number != kNoField && catalog.fields[catalog.number].length_max > kNumberLengthMax) {
+        reader.mistake(root, "the number has at most " + std::to_string(kNumberLengthMax) + " characters");
+    }
     if (const auto subject = map.required("subject"); subject.IsDefined()) {
         read_subject(subject);
     }

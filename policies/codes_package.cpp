@@ -23,7 +23,7 @@ constexpr CodeText kCodes[] = {
      "The file has the form of a signed file, but nobody signed it.", "文件具有签名格式，但没有任何签名。",
      "Sign with the unit's enrolled certificate.", "请使用本单位已登记的证书签名。"},
     {"XF-3006", 422, Retry::never, "Several signers", "签名者不止一个",
-     "The file carries {0} signatures; exactly one is accepted.", "文件含有 {0} 个签名，只接受一个。",
+     "The file carries more than one signature; exactly one is accepted.", "文件含有多个签名，只接受一个。",
      "Sign the original file once.", "请对原文件只签名一次。"},
     {"XF-3007", 422, Retry::never, "Signed attributes missing", "缺少签名属性",
      "The signature does not cover signed attributes, so it could be moved to other content.",
@@ -120,6 +120,13 @@ constexpr CodeText kCodes[] = {
     {"XF-3032", 422, Retry::never, "Unreadable characters", "含有不可用字符",
      "Line {0} contains a NUL character.", "第 {0} 行含有空字符（NUL）。",
      "Export the table again as \"CSV UTF-8\".", "请重新导出为 “CSV UTF-8”。"},
+    {"XF-3033", 415, Retry::never, "S/MIME mail instead of CMS", "是 S/MIME 邮件而不是 CMS",
+     "The body is an S/MIME mail, which is what the signing tool writes by default.",
+     "提交的内容是 S/MIME 邮件格式，这是签名工具的默认输出。", "Sign with -outform DER.",
+     "签名时请加上 -outform DER 参数。"},
+    {"XF-3034", 415, Retry::never, "PEM text not accepted here", "此处不接受 PEM 文本",
+     "The signed file is PEM text where DER octets are expected.", "此处应为 DER 格式，收到的是 PEM 文本。",
+     "Sign with -outform DER.", "签名时请加上 -outform DER 参数。"},
 };
 
 }  // namespace

@@ -1,0 +1,315 @@
+#include "daemon/inspector/body_reader.hpp"
+
+#include <algorithm>
+
+#include "daemon/inspector/manifest.hpp"
+
+namespace xinfu::inspector {
+namespace {
+
+using crypto::Errc;
+
+constexpr std::string_view kOidData = "1.2.840.113549.1.7.1";
+constexpr std::size_t kFirstOctets = 64;
+// Spans in one Progress: each takes at most 24 octets.
+constexpr int kSpansMax = 2000;
+// What of a SignerFound is left to the certificates that the signer does not need.
+constexpr std::size_t kSignerSizeBytesMax = 60 * 1024;
+
+boost::system::error_code stop() {
+    return boost::system::errc::make_error_code(boost::system::errc::operation_canceled);
+}
+
+// EnvelopedData (RFC 5652) and AuthEnvelopedData (RFC 5083), the contents of their OIDs.
+bool is_encrypted(std::string_view first_octets) {
+    constexpr std::string_view kEnveloped = "\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x07\x03";
+    constexpr std::string_view kAuthEnveloped = "\x06\x0B\x2A\x86\x48\x86\xF7\x0D\x01\x09\x10\x01\x17";
+    return first_octets.find(kEnveloped) != std::string_view::npos ||
+           first_octets.find(kAuthEnveloped) != std::string_view::npos;
+}
+
+std::string joined(const std::vector<std::string>& oids) {
+    std::string text;
+    for (const auto& oid : oids) {
+        text += text.empty() ? "" : ", ";
+        text += oid;
+    }
+    return text.empty() ? "?" : text;
+}
+
+Refusal explain(const boost::system::error_code& why, const crypto::CmsReader& reader, std::uint64_t at,
+                std::string_view first_octets) {
+    const Refusal malformed{"XF-3017", {std::to_string(at)}};
+    if (why.category() != crypto::category()) {
+        return malformed;
+    }
+    switch (static_cast<Errc>(why.value())) {
+        case Errc::cms_not_cms:
+            return {"XF-3001", {}};
+        case Errc::cms_is_pem:
+            return {"XF-3034", {}};
+        case Errc::cms_is_smime:
+            return {"XF-3033", {}};
+        case Errc::cms_wrong_type:
+            return {is_encrypted(first_octets) ? "XF-3028" : "XF-3001", {}};
+        case Errc::cms_truncated:
+            return {"XF-3003", {}};
+        case Errc::cms_trailing_bytes:
+            return {"XF-3004", {}};
+        case Errc::cms_too_deep:
+        case Errc::cms_too_many_elements:
+        case Errc::cms_part_too_large:
+        case Errc::cms_content_too_large:
+        case Errc::cms_certificate_form:
+            return {"XF-3018", {}};
+        case Errc::cms_detached:
+            return {"XF-3002", {}};
+        case Errc::cms_no_signer:
+            return {"XF-3005", {}};
+        case Errc::cms_several_signers:
+            return {"XF-3006", {}};
+        case Errc::cms_digest_algorithm:
+        case Errc::cms_algorithm_pair:
+            return {"XF-3008", {joined(reader.digest_algorithms())}};
+        case Errc::cms_attributes_missing:
+            return {"XF-3007", {}};
+        case Errc::cms_attributes_malformed:
+        case Errc::cms_attributes_unsorted:
+        case Errc::cms_attribute_missing:
+        case Errc::cms_content_type:
+        case Errc::cms_algorithm_protection:
+        case Errc::cms_certificate_binding:
+            return {"XF-3019", {}};
+        default:
+            return malformed;
+    }
+}
+
+crypto::CmsReaderOptions outer_options(bool parcel) {
+    crypto::CmsReaderOptions options;
+    options.definite_only = parcel;
+    return options;
+}
+
+crypto::CmsReaderOptions inner_options() {
+    crypto::CmsReaderOptions options;
+    options.trailing = crypto::CmsReaderOptions::Trailing::leave;
+    return options;
+}
+
+}  // namespace
+
+BodyReader::BodyReader(const policies::Catalog& catalog, const policies::WorkingDays& calendar,
+                       policies::Day today, bool parcel, Outbox& outbox)
+    : parcel_(parcel),
+      outbox_(outbox),
+      sheet_(catalog, calendar, today, outbox),
+      rows_([this](const Row& row) { return sheet_.take(row); }),
+      layers_{crypto::CmsReader(outer_options(parcel)), crypto::CmsReader(inner_options())} {}
+
+void BodyReader::refuse(Refusal refusal, unsigned layer) {
+    // What is wrong with the original inside a parcel is the department's affair, not the sending node's.
+    if (parcel_ && layer == 1) {
+        refusal = Refusal{"XF-7006", {refusal.code}};
+    }
+    if (!package_refusal_) {
+        package_refusal_ = std::move(refusal);
+    }
+}
+
+void BodyReader::refuse_package(const boost::system::error_code& why, unsigned layer) {
+    if (!package_refusal_) {
+        const auto& reader = layers_[layer];
+        const auto at = (layer == 1 ? original_offset_ : 0) + reader.size();
+        refuse(explain(why, reader, at, first_octets_), layer);
+    }
+}
+
+void BodyReader::add_span(unsigned layer, std::uint64_t offset, std::uint64_t length) {
+    announce(layer, layers_[layer]);
+    auto* progress = progress_.mutable_progress();
+    auto* spans = progress->mutable_spans();
+    if (!spans->empty()) {
+        auto& last = *spans->rbegin();
+        if (last.layer() == layer && last.offset() + last.length() == offset) {
+            last.set_length(last.length() + length);
+            return;
+        }
+    }
+    if (spans->size() >= kSpansMax) {
+        outbox_.send(progress_);
+        progress->clear_spans();
+        progress->clear_announced();
+    }
+    auto* span = progress->add_spans();
+    span->set_layer(layer);
+    span->set_offset(offset);
+    span->set_length(length);
+}
+
+void BodyReader::announce(unsigned layer, const crypto::CmsReader& reader) {
+    if (announced_[layer]) {
+        return;
+    }
+    announced_[layer] = true;
+    auto* announced = progress_.mutable_progress()->add_announced();
+    announced->set_layer(layer);
+    for (const auto& algorithm : reader.digest_algorithms()) {
+        announced->add_digest_algorithms(algorithm);
+    }
+}
+
+void BodyReader::tell_progress() {
+    auto* progress = progress_.mutable_progress();
+    progress->set_consumed(offset_);
+    outbox_.send(progress_);
+    progress->clear_spans();
+    progress->clear_announced();
+}
+
+void BodyReader::take_text(ByteView piece) {
+    if (!text_refusal_) {
+        text_refusal_ = rows_.feed(as_text(piece));
+    }
+}
+
+Result<void> BodyReader::take_content(std::uint64_t offset, ByteView piece) {
+    add_span(0, offset, piece.size());
+    take_text(piece);
+    return {};
+}
+
+Result<void> BodyReader::take_parcel(std::uint64_t offset, ByteView piece) {
+    add_span(0, offset, piece.size());
+    if (!original_begun_) {
+        original_begun_ = true;
+        original_offset_ = offset;
+    }
+    if (!layers_[1].complete()) {
+        const auto taken = layers_[1].feed(offset, piece, [this](std::uint64_t inner, ByteView content) {
+            add_span(1, inner, content.size());
+            take_text(content);
+            return Result<void>{};
+        });
+        if (!taken) {
+            refuse_package(taken.error(), 1);
+            return stop();
+        }
+        piece = piece.subspan(*taken);
+    }
+    if (manifest_.size() + piece.size() > kManifestSizeBytesMax) {
+        refuse({"XF-7003", {"size"}}, 0);
+        return stop();
+    }
+    manifest_.append(as_text(piece));
+    return {};
+}
+
+bool BodyReader::feed(ByteView piece) {
+    if (package_refusal_) {
+        return false;
+    }
+    if (first_octets_.size() < kFirstOctets) {
+        first_octets_ += as_text(piece.first(std::min(piece.size(), kFirstOctets - first_octets_.size())));
+    }
+    const auto taken = layers_[0].feed(offset_, piece, [this](std::uint64_t offset, ByteView content) {
+        return parcel_ ? take_parcel(offset, content) : take_content(offset, content);
+    });
+    if (!taken) {
+        refuse_package(taken.error(), 0);
+        return false;
+    }
+    offset_ += piece.size();
+    tell_progress();
+    return !outbox_.failed();
+}
+
+bool BodyReader::finish_layer(unsigned layer) {
+    if (const auto finished = layers_[layer].finish(); !finished) {
+        refuse_package(finished.error(), layer);
+        return false;
+    }
+    const auto& signer = layers_[layer].signer();
+    if (signer.content_type != kOidData) {
+        refuse({"XF-3016", {signer.content_type}}, layer);
+        return false;
+    }
+    return true;
+}
+
+void BodyReader::tell_signer(unsigned layer) {
+    const auto& signer = layers_[layer].signer();
+    boundary::InspectorReply reply;
+    auto* found = reply.mutable_signer();
+    const auto octets = [](const Bytes& bytes) { return std::string{as_text(bytes)}; };
+    found->set_layer(layer);
+    found->set_signed_attributes(octets(signer.signed_attributes));
+    found->set_signature(octets(signer.signature));
+    found->set_digest_algorithm(signer.digest_algorithm);
+    found->set_signature_algorithm(signer.signature_algorithm);
+    found->set_signature_parameters(octets(signer.signature_parameters));
+    found->set_issuer(octets(signer.issuer));
+    found->set_serial(octets(signer.serial));
+    found->set_subject_key_identifier(octets(signer.subject_key_identifier));
+    found->set_content_type(signer.content_type);
+    if (layer == 1) {
+        found->set_original_offset(original_offset_);
+        found->set_original_length(layers_[1].size());
+    }
+    if (found->ByteSizeLong() + signer.certificate.size() > kSignerSizeBytesMax) {
+        refuse({"XF-3018", {}}, layer);
+        return;
+    }
+    found->set_certificate(octets(signer.certificate));
+    std::size_t size = found->ByteSizeLong();
+    for (const auto& other : signer.other_certificates) {
+        size += other.size() + 8;
+        if (size <= kSignerSizeBytesMax) {
+            found->add_other_certificates(octets(other));
+        }
+    }
+    outbox_.send(reply);
+}
+
+boundary::Verdict BodyReader::finish() {
+    if (!package_refusal_ && finish_layer(0) && (!parcel_ || finish_layer(1))) {
+        tell_signer(0);
+        if (parcel_ && !package_refusal_) {
+            tell_signer(1);
+        }
+        if (!text_refusal_) {
+            text_refusal_ = rows_.finish();
+        }
+        if (!text_refusal_) {
+            text_refusal_ = sheet_.finish();
+        }
+        if (text_refusal_) {
+            refuse(*text_refusal_, parcel_ ? 1 : 0);
+        }
+    }
+    outbox_.flush();
+    boundary::Verdict verdict;
+    if (parcel_ && !manifest_.empty()) {
+        boundary::ParcelManifest parsed;
+        const auto mistake = read_manifest(manifest_, parsed);
+        if (mistake.empty()) {
+            verdict.set_manifest(manifest_);
+            *verdict.mutable_parsed_manifest() = std::move(parsed);
+        } else if (!package_refusal_) {
+            refuse({"XF-7003", {mistake}}, 0);
+        }
+    } else if (parcel_ && !package_refusal_) {
+        refuse({"XF-7003", {"none"}}, 0);
+    }
+    if (package_refusal_) {
+        *verdict.mutable_problem() = to_problem(*package_refusal_);
+    }
+    verdict.set_records(sheet_.records());
+    verdict.set_defective(sheet_.defective());
+    verdict.set_warned(sheet_.warned());
+    verdict.set_defects_total(outbox_.errors());
+    verdict.set_warnings_total(outbox_.warnings());
+    return verdict;
+}
+
+}  // namespace xinfu::inspector

@@ -1,0 +1,72 @@
+// BodyReader: one body, from its first octet to the verdict. A department's file is a CMS SignedData over a
+// table; a parcel is a CMS SignedData by a node over such a file, followed by a manifest.
+//
+// The vault verifies everything that needs a key. What is said here is where the signed content lies, who
+// says to have signed it, and what the table contains. Progress goes out after every piece of the body, so
+// that the vault can digest along and forget.
+//
+// A broken package ends the reading at once. A table that is refused does not: the rest is still walked
+// through, so that the refusal can name the digest of what was signed, and by whom.
+//
+// Threads: one strand.
+// Trust:   every octet is hostile; a few hundred KiB are held, whatever the size of the body.
+// Errors:  a Refusal in the verdict.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "crypto/cms_reader.hpp"
+#include "daemon/inspector/outbox.hpp"
+#include "daemon/inspector/row_reader.hpp"
+#include "daemon/inspector/sheet.hpp"
+
+namespace xinfu::inspector {
+
+class BodyReader {
+public:
+    static constexpr std::size_t kManifestSizeBytesMax = 16 * 1024;
+
+    BodyReader(const policies::Catalog& catalog, const policies::WorkingDays& calendar, policies::Day today,
+               bool parcel, Outbox& outbox);
+
+    // Answers false when the reading is over early: the verdict has a problem already.
+    bool feed(ByteView piece);
+    // At the body's end, or as soon as feed() answered false: tells the signers, and gives the verdict, which
+    // the caller sends.
+    boundary::Verdict finish();
+
+    std::uint64_t size() const { return offset_; }
+
+private:
+    Result<void> take_content(std::uint64_t offset, ByteView piece);
+    Result<void> take_parcel(std::uint64_t offset, ByteView piece);
+    void take_text(ByteView piece);
+    void add_span(unsigned layer, std::uint64_t offset, std::uint64_t length);
+    void announce(unsigned layer, const crypto::CmsReader& reader);
+    void tell_progress();
+    void refuse_package(const boost::system::error_code& why, unsigned layer);
+    void refuse(Refusal refusal, unsigned layer);
+    bool finish_layer(unsigned layer);
+    void tell_signer(unsigned layer);
+
+    bool parcel_;
+    Outbox& outbox_;
+    Sheet sheet_;
+    RowReader rows_;
+    std::array<crypto::CmsReader, 2> layers_;  // 0: the body; 1: a parcel's original
+    std::array<bool, 2> announced_{};
+    boundary::InspectorReply progress_;
+    std::uint64_t offset_ = 0;
+    std::string first_octets_;  // for a telling refusal
+    std::uint64_t original_offset_ = 0;
+    bool original_begun_ = false;
+    std::string manifest_;
+    std::optional<Refusal> package_refusal_;
+    std::optional<Refusal> text_refusal_;
+};
+
+}  // namespace xinfu::inspector

@@ -1,0 +1,24 @@
+// Evidence from outside: receipts and onward states of the level above, revocation lists of authorities. Read
+// here, verified in the vault.
+//
+// Trust:   hostile bytes.
+// Errors:  a Refusal.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "crypto/bytes.hpp"
+#include "daemon/boundary/inspector.pb.h"
+#include "daemon/inspector/refusal.hpp"
+
+namespace xinfu::inspector {
+
+std::optional<Refusal> read_receipt(std::string_view text, boundary::ReceiptRead& receipt);
+std::optional<Refusal> read_onward(std::string_view json, boundary::OnwardRead& onward);
+// One reply, or several with further serials, all but the last with `more`.
+std::optional<Refusal> read_revocation_list(ByteView document,
+                                            std::vector<boundary::RevocationListRead>& parts);
+
+}  // namespace xinfu::inspector

@@ -1,0 +1,161 @@
+#include "daemon/inspector/packs.hpp"
+
+#include "crypto/digest.hpp"
+#include "policies/access.hpp"
+
+namespace xinfu::inspector {
+namespace {
+
+constexpr std::size_t kPartSizeBytes = 40 * 1024;
+
+using Replies = std::vector<boundary::InspectorReply>;
+
+Replies mistakes(const std::vector<policies::Mistake>& found) {
+    boundary::InspectorReply reply;
+    auto* problem = reply.mutable_problem();
+    problem->set_code("XF-9101");
+    problem->add_arguments(policies::describe(found));
+    return {reply};
+}
+
+// Two sentences for people: the field's own rule, and when it must be filled.
+std::string joined(const std::string& rule, const std::string& condition, std::string_view before,
+                   std::string_view after, std::string_view between) {
+    if (condition.empty()) {
+        return rule;
+    }
+    std::string text = rule;
+    text += rule.empty() ? "" : between;
+    text += before;
+    text += condition;
+    text += after;
+    return text;
+}
+
+boundary::FieldDescription describe(const policies::Field& field) {
+    boundary::FieldDescription described;
+    described.set_code(field.code);
+    described.set_title(field.title);
+    described.set_title_zh(field.title_zh);
+    described.set_type(std::string{name(field.type)});
+    described.set_length_max(field.length_max);
+    described.set_required(std::string{name(field.required)});
+    for (const auto& value : field.values) {
+        described.add_values(value);
+    }
+    described.set_rule(joined(field.rule, field.when_text, "Required when ", ".", " "));
+    described.set_rule_zh(joined(field.rule_zh, field.when_text_zh, "", "时必填。", ""));
+    described.set_visibility(std::string{name(field.visibility)});
+    described.set_mask(field.mask);
+    return described;
+}
+
+}  // namespace
+
+const policies::Catalog* Packs::find(const std::string& catalog) const {
+    const auto found = catalogs_.find(catalog);
+    return found == catalogs_.end() ? nullptr : &found->second;
+}
+
+Replies Packs::load(boundary::LoadPack::Kind kind, std::string_view yaml) {
+    switch (kind) {
+        case boundary::LoadPack::CATALOG:
+            return load_catalog(yaml);
+        case boundary::LoadPack::ACCESS:
+            return load_access(yaml);
+        case boundary::LoadPack::CALENDAR:
+            return load_calendar(yaml);
+        default:
+            return mistakes({{0, 0, "unknown kind of pack"}});
+    }
+}
+
+Replies Packs::load_catalog(std::string_view yaml) {
+    auto loaded = policies::load_catalog(yaml);
+    if (!loaded.value) {
+        return mistakes(loaded.mistakes);
+    }
+    if (catalogs_.size() >= kCatalogsMax) {
+        return mistakes({{0, 0, "too many catalogs"}});
+    }
+    const auto& catalog = *loaded.value;
+    const auto code_of = [&](std::size_t field) { return catalog.fields[field].code; };
+    boundary::CatalogDescription described;
+    described.set_name(catalog.name);
+    described.set_version(catalog.version);
+    described.set_title(catalog.title);
+    described.set_title_zh(catalog.title_zh);
+    const auto digest = crypto::sha256(as_bytes(yaml));
+    described.set_pack_digest(std::string{as_text(digest)});
+    described.add_identity_fields(code_of(catalog.deciding_unit));
+    described.add_identity_fields(code_of(catalog.number));
+    described.add_identity_fields(code_of(catalog.subject_code));
+    described.set_subject_field(code_of(catalog.subject_code));
+    described.set_deciding_unit_field(code_of(catalog.deciding_unit));
+    described.set_source_unit_field(code_of(catalog.source_unit));
+    described.set_accept_valid(catalog.accept_valid);
+    for (const auto& approval : catalog.approvals) {
+        described.add_approvals(approval);
+    }
+    Replies replies(1);
+    *replies.back().mutable_pack_loaded()->mutable_catalog() = std::move(described);
+    std::size_t size = replies.back().ByteSizeLong();
+    for (const auto& field : catalog.fields) {
+        auto description = describe(field);
+        if (size + description.ByteSizeLong() > kPartSizeBytes) {
+            replies.back().mutable_pack_loaded()->set_more(true);
+            replies.emplace_back();
+            size = 0;
+        }
+        size += description.ByteSizeLong() + 8;
+        *replies.back().mutable_pack_loaded()->mutable_catalog()->add_fields() = std::move(description);
+    }
+    catalogs_.insert_or_assign(catalog.name, std::move(*loaded.value));
+    return replies;
+}
+
+Replies Packs::load_access(std::string_view yaml) {
+    const auto loaded = policies::load_access(yaml);
+    if (!loaded.value) {
+        return mistakes(loaded.mistakes);
+    }
+    boundary::InspectorReply reply;
+    auto* policy = reply.mutable_access_policy();
+    for (const auto& role : loaded.value->roles) {
+        auto* told = policy->add_roles();
+        told->set_name(role.name);
+        told->set_title(role.title);
+        told->set_title_zh(role.title_zh);
+        told->set_kind(role.kind);
+        told->set_unmasked(role.unmasked);
+        for (const auto& grant : role.grants) {
+            auto* granted = told->add_grants();
+            granted->set_verb(grant.verb);
+            granted->set_catalog(grant.catalog);
+            granted->set_scope(std::string{name(grant.scope)});
+        }
+    }
+    for (const auto& set : loaded.value->exclusions) {
+        auto* exclusion = policy->add_exclusions();
+        for (const auto& role : set) {
+            exclusion->add_roles(role);
+        }
+    }
+    if (reply.ByteSizeLong() > boundary::kPacketSizeBytesMax) {
+        return mistakes({{0, 0, "too many grants"}});
+    }
+    return {reply};
+}
+
+Replies Packs::load_calendar(std::string_view yaml) {
+    auto loaded = policies::load_working_days(yaml);
+    if (!loaded.value) {
+        return mistakes(loaded.mistakes);
+    }
+    calendar_ = std::move(*loaded.value);
+    boundary::InspectorReply reply;
+    reply.mutable_calendar()->set_version(calendar_.version());
+    return {reply};
+}
+
+}  // namespace xinfu::inspector
