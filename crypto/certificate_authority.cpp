@@ -1,12 +1,11 @@
 #include "crypto/certificate_authority.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
-#include <array>
 #include <charconv>
 
 #include <botan/hash.h>
+#include <botan/ipv4_address.h>
+#include <botan/ipv6_address.h>
 #include <botan/pk_keys.h>
 #include <botan/pkcs10.h>
 #include <botan/pkix_types.h>
@@ -25,15 +24,6 @@ constexpr std::size_t kSerialSize = 16;  // octets; RFC 5280 section 4.1.2.2 all
 constexpr std::uint8_t kUsageDigitalSignature = 0x80;   // bit 0 of keyUsage
 constexpr std::uint8_t kUsageKeyCertSignCrlSign = 0x06; // bits 5 and 6
 
-Bytes extension(std::string_view oid, bool critical, ByteView value) {
-    const auto string = der_encode(kDerOctetString, {value});
-    if (!critical) {
-        return der_encode(kDerSequence, {der_oid(oid), string});
-    }
-    static constexpr std::uint8_t kTrue[1] = {0xff};
-    return der_encode(kDerSequence, {der_oid(oid), der_encode(kDerBoolean, {kTrue}), string});
-}
-
 void append(Bytes& out, ByteView bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
 
 // keyUsage is a BIT STRING whose trailing zero bits are left out.
@@ -43,7 +33,7 @@ Bytes key_usage(std::uint8_t bits) {
         ++unused;
     }
     const std::uint8_t octets[2] = {unused, bits};
-    return extension("2.5.29.15", true, der_encode(kDerBitString, {octets}));
+    return encode_extension("2.5.29.15", true, der_encode(kDerBitString, {octets}));
 }
 
 // RFC 7093 section 2, method 1: the leftmost 160 bits of SHA-256 over the public key's bits.
@@ -54,23 +44,6 @@ Bytes key_identifier(ByteView public_key) {
     const auto bits = reader.next(kDerBitString);
     const auto digest = sha256(bits && !bits->contents.empty() ? bits->contents.subspan(1) : public_key);
     return {digest.begin(), digest.begin() + 20};
-}
-
-// GeneralNames of DNS names [2] and addresses [7].
-Bytes alternative_names(const std::vector<std::string>& hosts) {
-    Bytes names;
-    for (const auto& host : hosts) {
-        std::array<std::uint8_t, 4> v4{};
-        std::array<std::uint8_t, 16> v6{};
-        if (::inet_pton(AF_INET, host.c_str(), v4.data()) == 1) {
-            append(names, der_encode(der_context(7, false), {v4}));
-        } else if (::inet_pton(AF_INET6, host.c_str(), v6.data()) == 1) {
-            append(names, der_encode(der_context(7, false), {v6}));
-        } else {
-            append(names, der_encode(der_context(2, false), {as_bytes(host)}));
-        }
-    }
-    return extension("2.5.29.17", false, der_encode(kDerSequence, {names}));
 }
 
 Bytes random_serial() {
@@ -96,11 +69,11 @@ Result<Certificate> sign_certificate(const SigningKey& key, ByteView issuer, Byt
 }
 
 Bytes subject_key_identifier(ByteView public_key) {
-    return extension("2.5.29.14", false, der_encode(kDerOctetString, {key_identifier(public_key)}));
+    return encode_extension("2.5.29.14", false, der_encode(kDerOctetString, {key_identifier(public_key)}));
 }
 
 Bytes authority_key_identifier(ByteView identifier) {
-    return extension("2.5.29.35", false,
+    return encode_extension("2.5.29.35", false,
                      der_encode(kDerSequence, {der_encode(der_context(0, false), {identifier})}));
 }
 
@@ -158,6 +131,14 @@ Result<CertificateRequest> parse_request(ByteView document) try {
             *field = value.value();
         }
     }
+    const auto& names = request.subject_alt_name();
+    result.hosts.assign(names.dns().begin(), names.dns().end());
+    for (const std::uint32_t address : names.ipv4_address()) {
+        result.hosts.push_back(Botan::IPv4Address(address).to_string());
+    }
+    for (const auto& address : names.ipv6_address()) {
+        result.hosts.push_back(address.to_string());
+    }
     return result;
 } catch (const std::exception&) {
     return Errc::request_malformed;
@@ -170,7 +151,7 @@ Result<CertificateAuthority> CertificateAuthority::create(const DistinguishedNam
     const auto public_key = key.public_key();
     static constexpr std::uint8_t kTrue[1] = {0xff};
     // cA, and a path length of 0: it issues end-entity certificates, never further authorities.
-    Bytes extensions = extension("2.5.29.19", true,
+    Bytes extensions = encode_extension("2.5.29.19", true,
                                  der_encode(kDerSequence, {der_encode(kDerBoolean, {kTrue}), der_integer(0)}));
     append(extensions, key_usage(kUsageKeyCertSignCrlSign));
     append(extensions, subject_key_identifier(public_key));
@@ -195,15 +176,15 @@ Result<Certificate> CertificateAuthority::issue(const DistinguishedName& subject
     const auto server = der_oid("1.3.6.1.5.5.7.3.1");
     const auto usages = options.hosts.empty() ? der_encode(kDerSequence, {client})
                                               : der_encode(kDerSequence, {client, server});
-    Bytes extensions = extension("2.5.29.19", true, der_encode(kDerSequence, {}));  // no authority
+    Bytes extensions = encode_extension("2.5.29.19", true, der_encode(kDerSequence, {}));  // no authority
     append(extensions, key_usage(kUsageDigitalSignature));
-    append(extensions, extension("2.5.29.37", false, usages));
+    append(extensions, encode_extension("2.5.29.37", false, usages));
     append(extensions, subject_key_identifier(public_key));
     if (!certificate_.subject_key_identifier().empty()) {
         append(extensions, authority_key_identifier(certificate_.subject_key_identifier()));
     }
     if (!options.hosts.empty()) {
-        append(extensions, alternative_names(options.hosts));
+        append(extensions, encode_alternative_names(options.hosts));
     }
     return sign_certificate(key_, certificate_.subject_name(), encode_name(subject), public_key, options.not_before,
                             options.not_after, extensions);
@@ -222,7 +203,7 @@ Result<Bytes> CertificateAuthority::revocation_list(const std::vector<Revoked>& 
     if (!certificate_.subject_key_identifier().empty()) {
         append(extensions, authority_key_identifier(certificate_.subject_key_identifier()));
     }
-    append(extensions, extension("2.5.29.20", false, der_integer(number)));
+    append(extensions, encode_extension("2.5.29.20", false, der_integer(number)));
     // An empty list of entries is left out altogether (RFC 5280 section 5.1.2.6).
     const auto list = entries.empty() ? Bytes{} : der_encode(kDerSequence, {entries});
     const auto body =

@@ -26,6 +26,7 @@ namespace xinfu::crypto {
 struct CertificateRequest {
     DistinguishedName subject;
     Bytes public_key;  // SubjectPublicKeyInfo, DER
+    std::vector<std::string> hosts;  // DNS names and addresses it asks for; whether it gets them is the issuer's to say
 };
 // PKCS #10, DER or PEM; the signature over it is verified.
 Result<CertificateRequest> parse_request(ByteView document);

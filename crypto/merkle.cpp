@@ -111,6 +111,11 @@ bool verify_consistency(std::uint64_t old_size, const Digest& old_root, std::uin
     return sn == 0 && old_hash == old_root && hash == root;
 }
 
+Frontier::Frontier(std::uint64_t size, std::vector<Digest> subtrees)
+    : size_(size), subtrees_(std::move(subtrees)) {
+    assert(subtrees_.size() == static_cast<std::size_t>(std::popcount(size_)));
+}
+
 void Frontier::append(const Digest& leaf) {
     Digest hash = leaf;
     for (std::uint64_t rest = size_; (rest & 1) != 0; rest >>= 1) {

@@ -31,6 +31,9 @@ bool verify_consistency(std::uint64_t old_size, const Digest& old_root, std::uin
 // The right edge of a growing tree: enough to append and to know the root, 32 bytes per level.
 class Frontier {
 public:
+    Frontier() = default;
+    // Of a tree of `size` leaves: its complete subtrees, largest first.
+    Frontier(std::uint64_t size, std::vector<Digest> subtrees);
     void append(const Digest& leaf);
     std::uint64_t size() const { return size_; }
     Digest root() const;

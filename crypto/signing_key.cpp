@@ -129,10 +129,17 @@ Result<Bytes> SigningKey::sign(ByteView message) const try {
 }
 
 // CertificationRequestInfo: version 0, subject, public key, no attributes (RFC 2986 section 4.1).
-Result<std::string> SigningKey::create_request(const DistinguishedName& subject) const {
+Result<std::string> SigningKey::create_request(const DistinguishedName& subject,
+                                               const std::vector<std::string>& hosts) const {
     const auto version = der_integer(0);
     const auto name = encode_name(subject);
-    const auto attributes = der_encode(der_context(0), {});
+    Bytes extensions;
+    if (!hosts.empty()) {
+        // extensionRequest, RFC 2985 section 5.4.2.
+        const auto list = der_encode(kDerSequence, {encode_alternative_names(hosts)});
+        extensions = der_encode(kDerSequence, {der_oid("1.2.840.113549.1.9.14"), der_encode(kDerSet, {list})});
+    }
+    const auto attributes = der_encode(der_context(0), {extensions});
     const auto body = der_encode(kDerSequence, {version, name, public_key(), attributes});
     const auto document = encode_signed(*this, body);
     if (!document) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "crypto/bytes.hpp"
 #include "crypto/distinguished_name.hpp"
@@ -39,8 +40,9 @@ public:
     // RSA PKCS #1 v1.5 with SHA-256.
     Result<Bytes> sign(ByteView message) const;
 
-    // A PKCS #10 request for this key, PEM.
-    Result<std::string> create_request(const DistinguishedName& subject) const;
+    // A PKCS #10 request for this key, PEM. `hosts` are what a server's certificate shall name.
+    Result<std::string> create_request(const DistinguishedName& subject,
+                                       const std::vector<std::string>& hosts = {}) const;
 
     const Botan::Private_Key& native() const { return *key_; }
     std::shared_ptr<Botan::Private_Key> share_native() const { return key_; }

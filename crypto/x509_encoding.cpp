@@ -1,5 +1,9 @@
 #include "crypto/x509_encoding.hpp"
 
+#include <arpa/inet.h>
+
+#include <array>
+
 #include <algorithm>
 #include <string_view>
 
@@ -62,6 +66,32 @@ Result<Bytes> encode_signed(const SigningKey& key, ByteView body) {
     static constexpr std::uint8_t kUnusedBits[1] = {0};
     const auto bits = der_encode(kDerBitString, {kUnusedBits, *signature});
     return der_encode(kDerSequence, {body, encode_signature_algorithm(key.kind()), bits});
+}
+
+Bytes encode_extension(std::string_view oid, bool critical, ByteView value) {
+    const auto string = der_encode(kDerOctetString, {value});
+    if (!critical) {
+        return der_encode(kDerSequence, {der_oid(oid), string});
+    }
+    static constexpr std::uint8_t kTrue[1] = {0xff};
+    return der_encode(kDerSequence, {der_oid(oid), der_encode(kDerBoolean, {kTrue}), string});
+}
+
+Bytes encode_alternative_names(const std::vector<std::string>& hosts) {
+    Bytes names;
+    const auto add = [&names](const Bytes& name) { names.insert(names.end(), name.begin(), name.end()); };
+    for (const auto& host : hosts) {
+        std::array<std::uint8_t, 4> v4{};
+        std::array<std::uint8_t, 16> v6{};
+        if (::inet_pton(AF_INET, host.c_str(), v4.data()) == 1) {
+            add(der_encode(der_context(7, false), {v4}));
+        } else if (::inet_pton(AF_INET6, host.c_str(), v6.data()) == 1) {
+            add(der_encode(der_context(7, false), {v6}));
+        } else {
+            add(der_encode(der_context(2, false), {as_bytes(host)}));
+        }
+    }
+    return encode_extension("2.5.29.17", false, der_encode(kDerSequence, {names}));
 }
 
 }  // namespace xinfu::crypto

@@ -4,6 +4,10 @@
 // Threads: pure functions.
 #pragma once
 
+#include <string>
+#include <string_view>
+#include <vector>
+
 #include "crypto/bytes.hpp"
 #include "crypto/distinguished_name.hpp"
 #include "crypto/result.hpp"
@@ -20,5 +24,10 @@ Bytes encode_signature_algorithm(KeyKind kind);
 
 // SEQUENCE { body, algorithm, BIT STRING }. Errors: signing_failed.
 Result<Bytes> encode_signed(const SigningKey& key, ByteView body);
+
+// One Extension (RFC 5280 section 4.1): its identifier, criticality and value.
+Bytes encode_extension(std::string_view oid, bool critical, ByteView value);
+// The extension subjectAltName with DNS names [2] and addresses [7].
+Bytes encode_alternative_names(const std::vector<std::string>& hosts);
 
 }  // namespace xinfu::crypto

@@ -132,6 +132,15 @@ TEST(Merkle, AcceptsEveryTrueConsistencyProofAndNoChangedOne) {
     }
 }
 
+TEST(Merkle, RefusesProofsOfASmallerTreeThanIsClaimed) {
+    const Hashes all = leaves(8);
+    const auto two = std::span(all).first(2);
+    const auto four = std::span(all).first(4);
+    EXPECT_FALSE(verify_inclusion(all[0], 0, 4, path(0, two), mth(two)));
+    EXPECT_FALSE(verify_inclusion(all[0], 0, 3, path(0, two), mth(two)));
+    EXPECT_FALSE(verify_consistency(2, mth(two), 8, mth(four), subproof(2, four, true)));
+}
+
 TEST(Merkle, VerifiesGosConsistencyProof) {
     std::istringstream vectors(test::read_vector("tlog/vectors.txt"));
     std::string line;
