@@ -27,22 +27,20 @@ constexpr std::size_t kDefectsToldMax = 1000;  // the rest is read with .../defe
 constexpr std::size_t kDefectsPartSizeBytes = 40 * 1024;
 constexpr int kAttemptsMax = 2;                // of a body that is here, when an inspector dies
 
+// 1 to 200 bytes of UTF-8 without '/' and without control characters; U+0080 to U+009F are C2 80 to C2 9F.
 bool is_name(std::string_view name) {
-    return !name.empty() && name.size() <= kNameSizeBytesMax && crypto::is_utf8(name) &&
-           std::ranges::none_of(name, [](char c) {
-               const auto octet = static_cast<unsigned char>(c);
-               return octet < 0x20 || octet == 0x7f || octet == '/';
-           }) &&
-           name.find("\xc2\x80") == std::string_view::npos && [name] {
-               // C1 controls, U+0080 to U+009F, are C2 80 to C2 9F in UTF-8.
-               for (std::size_t i = 0; i + 1 < name.size(); ++i) {
-                   const auto next = static_cast<unsigned char>(name[i + 1]);
-                   if (static_cast<unsigned char>(name[i]) == 0xc2 && next >= 0x80 && next <= 0x9f) {
-                       return false;
-                   }
-               }
-               return true;
-           }();
+    if (name.empty() || name.size() > kNameSizeBytesMax || !crypto::is_utf8(name)) {
+        return false;
+    }
+    unsigned char before = 0;
+    for (const char c : name) {
+        const auto octet = static_cast<unsigned char>(c);
+        if (octet < 0x20 || octet == 0x7f || octet == '/' || (before == 0xc2 && octet <= 0x9f)) {
+            return false;
+        }
+        before = octet;
+    }
+    return true;
 }
 
 // Days since 1970-01-01 in Asia/Shanghai, which is UTC+8 all year.
@@ -380,7 +378,7 @@ asio::awaitable<std::optional<boundary::Problem>> Intake::Submission::inspect(Su
         auto disordered = disorder();
         co_return co_await std::move(disordered);
     }
-    if (to_the_end) {
+    if (to_the_end || !opened_) {
         lease->keep();
     } else {
         lease->drop();  // bytes of this body may still be on their way to it

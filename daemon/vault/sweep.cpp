@@ -1,4 +1,4 @@
-#include "daemon/vault/orphan_sweep.hpp"
+#include "daemon/vault/sweep.hpp"
 
 #include <utility>
 #include <vector>
@@ -26,20 +26,19 @@ storage::SubmissionId after(storage::SubmissionId id) {
 
 }  // namespace
 
-OrphanSweep::OrphanSweep(Context& context, std::function<bool(const storage::SubmissionId&)> is_under_way)
-    : context_(context), is_under_way_(std::move(is_under_way)), timer_(context.io) {}
+Sweep::Sweep(Context& context, const Intake& intake) : context_(context), intake_(intake), timer_(context.io) {}
 
-void OrphanSweep::wake() {
+void Sweep::wake() {
     wanted_ = true;
     timer_.cancel();
 }
 
-void OrphanSweep::stop() {
+void Sweep::stop() {
     stopped_ = true;
     timer_.cancel();
 }
 
-asio::awaitable<void> OrphanSweep::run() {
+asio::awaitable<void> Sweep::run() {
     while (!stopped_) {
         if (!wanted_) {
             timer_.expires_after(std::chrono::hours{1});
@@ -66,7 +65,7 @@ asio::awaitable<void> OrphanSweep::run() {
     }
 }
 
-asio::awaitable<Result<void>> OrphanSweep::sweep() {
+asio::awaitable<Result<void>> Sweep::sweep() {
     auto rows = sweep_rows();
     if (const auto swept = co_await std::move(rows); !swept) {
         co_return swept.error();
@@ -75,7 +74,7 @@ asio::awaitable<Result<void>> OrphanSweep::sweep() {
     co_return co_await std::move(objects);
 }
 
-asio::awaitable<Result<void>> OrphanSweep::sweep_rows() {
+asio::awaitable<Result<void>> Sweep::sweep_rows() {
     storage::SubmissionId from{};
     for (;;) {
         std::vector<storage::SubmissionId> ids;
@@ -95,7 +94,7 @@ asio::awaitable<Result<void>> OrphanSweep::sweep_rows() {
         }
         for (const auto& id : ids) {
             auto slice = std::make_shared<storage::Sweep>(storage::Sweep::more);
-            while (*slice == storage::Sweep::more && !is_under_way_(id)) {
+            while (*slice == storage::Sweep::more && !intake_.is_under_way(id)) {
                 if (stopped_) {
                     co_return Result<void>{};
                 }
@@ -142,7 +141,7 @@ asio::awaitable<Result<void>> OrphanSweep::sweep_rows() {
     }
 }
 
-asio::awaitable<Result<void>> OrphanSweep::sweep_objects() {
+asio::awaitable<Result<void>> Sweep::sweep_objects() {
     std::function<Result<std::vector<storage::ObjectId>>()> list = [this]() -> Result<std::vector<storage::ObjectId>> {
         std::vector<storage::ObjectId> orphans;
         const auto snapshot = context_.ledger.engine().snapshot();
@@ -177,7 +176,7 @@ asio::awaitable<Result<void>> OrphanSweep::sweep_objects() {
     }
     for (const auto& id : *orphans) {
         // On `io`, where files begin and end: what is on its way now was not committed when we looked.
-        if (stopped_ || is_under_way_(id)) {
+        if (stopped_ || intake_.is_under_way(id)) {
             continue;
         }
         const auto snapshot = context_.ledger.engine().snapshot();

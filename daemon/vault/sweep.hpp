@@ -1,4 +1,4 @@
-// OrphanSweep: takes away what files that came to nothing left behind: staged rows, and object files that no
+// Sweep: takes away what files that came to nothing left behind: staged rows, and object files that no
 // committed row names. In small slices between other work, from the start on and whenever there is something new.
 //
 // What belongs to files on their way, and to submissions that wait for approval, is no orphan.
@@ -6,21 +6,20 @@
 // Threads: the vault's `io`; erasing runs on the ledger's thread and on workers.
 #pragma once
 
-#include <functional>
-
 #include <boost/asio/steady_timer.hpp>
 
+#include "daemon/vault/accept_submission.hpp"
 #include "daemon/vault/context.hpp"
 #include "storage/submissions.hpp"
 
 namespace xinfu::vault {
 
-class OrphanSweep {
+class Sweep {
 public:
     static constexpr std::size_t kBlocksPerSlice = 16;
 
-    // `is_under_way`: whether rows and objects of this id belong to a file on its way.
-    OrphanSweep(Context& context, std::function<bool(const storage::SubmissionId&)> is_under_way);
+    // `intake` says which files are on their way.
+    Sweep(Context& context, const Intake& intake);
 
     // Sweeps once, then whenever wake() was called and every hour; returns after stop().
     asio::awaitable<void> run();
@@ -35,7 +34,7 @@ private:
     asio::awaitable<Result<void>> sweep_objects();
 
     Context& context_;
-    std::function<bool(const storage::SubmissionId&)> is_under_way_;
+    const Intake& intake_;
     asio::steady_timer timer_;
     bool wanted_ = true;
     bool stopped_ = false;
