@@ -1,0 +1,318 @@
+// The courier between a vault and an upper level: what is carried arrives whole and by the node it comes from, and
+// whatever goes wrong is told in one line.
+#include <gtest/gtest.h>
+
+#include "crypto/digest.hpp"
+#include "daemon/courier/vault_link.hpp"
+#include "tests/unit/courier/world.hpp"
+
+namespace xinfu::courier {
+namespace {
+
+using namespace std::chrono_literals;
+using test::Authority;
+using test::FakeUpper;
+using test::FakeVault;
+
+const Authority& authority() {
+    static const Authority instance;
+    return instance;
+}
+
+std::string filled(std::size_t size) {
+    std::string text(size, '\0');
+    std::uint32_t state = 1;
+    for (auto& octet : text) {
+        state = state * 1664525u + 1013904223u;
+        octet = static_cast<char>(state >> 24);
+    }
+    return text;
+}
+
+UpperLimits fast() {
+    UpperLimits limits;
+    limits.connect = 2s;
+    limits.handshake = 2s;
+    limits.attempt_min = 10ms;
+    limits.attempt_max = 80ms;
+    limits.conversation = {2s, 2s, 100ms};
+    return limits;
+}
+
+struct World {
+    explicit World(UpperLimits limits = fast()) : link(io.get_executor(), pool.get_executor(), service, limits) {}
+    ~World() {
+        link.interrupt();
+        pool.join();
+    }
+    void start(const std::string& url = {}) {
+        vault.connect(link, authority().ca.certificate(), authority().node, authority().node_key,
+                      {{"province", url.empty() ? upper.url() : url}});
+    }
+    // Runs until the condition holds; false: it did not in time.
+    template <class Condition>
+    bool run(Condition condition, std::chrono::milliseconds limit = 10s) {
+        const auto until = std::chrono::steady_clock::now() + limit;
+        while (!condition() && std::chrono::steady_clock::now() < until) {
+            io.restart();
+            io.run_for(5ms);
+        }
+        return condition();
+    }
+    bool run_until_results(std::size_t count) {
+        return run([&] { return vault.results.size() >= count; });
+    }
+
+    asio::io_context io;
+    asio::thread_pool pool{2};
+    boundary::Service service{"courier_test"};
+    FakeUpper upper{io, authority()};
+    FakeVault vault{io};
+    VaultLink link;
+};
+
+TEST(Courier, PutsAParcelAsTheNode) {
+    World world;
+    world.start();
+    world.vault.put("/v1/submissions/administrative-penalty/city.province.17", "parcel");
+    ASSERT_TRUE(world.run_until_results(1));
+    ASSERT_EQ(world.upper.received.size(), 1u);
+    const auto& received = world.upper.received[0];
+    EXPECT_EQ(received.method, "PUT");
+    EXPECT_EQ(received.target, "/v1/submissions/administrative-penalty/city.province.17");
+    EXPECT_EQ(received.digest, crypto::sha256(as_bytes("parcel")));
+    EXPECT_EQ(received.client_certificate, authority().node.der());
+    EXPECT_TRUE(received.tls13);
+    const auto& result = world.vault.results[0];
+    EXPECT_EQ(result.task(), 1u);
+    EXPECT_EQ(result.http_status(), 201u);
+    EXPECT_EQ(result.body(), "receipt\n");
+    EXPECT_EQ(result.location(), "/v1/submissions/7");
+    EXPECT_EQ(result.retry_after_seconds(), 9u);
+    EXPECT_EQ(result.failure(), "");
+}
+
+TEST(Courier, StreamsALargeParcel) {
+    World world;
+    world.start();
+    const auto body = filled(20 << 20);
+    world.vault.put_stream("/v1/submissions/c/city.province.1", body);
+    ASSERT_TRUE(world.run_until_results(1));
+    EXPECT_EQ(world.vault.results[0].http_status(), 201u) << world.vault.results[0].failure();
+    ASSERT_EQ(world.upper.received.size(), 1u);
+    EXPECT_EQ(world.upper.received[0].length, body.size());
+    EXPECT_EQ(world.upper.received[0].digest, crypto::sha256(as_bytes(body)));
+}
+
+TEST(Courier, KeepsItsConnection) {
+    World world;
+    world.start();
+    for (int n = 0; n < 5; ++n) {
+        world.vault.get("/v1/submissions/" + std::to_string(n));
+    }
+    ASSERT_TRUE(world.run_until_results(5));
+    EXPECT_EQ(world.upper.connections, 1);
+    for (int n = 0; n < 5; ++n) {
+        EXPECT_EQ(world.upper.received[static_cast<std::size_t>(n)].target, "/v1/submissions/" + std::to_string(n));
+    }
+    EXPECT_EQ(world.vault.states, std::vector<std::string>{"delivering"});
+}
+
+TEST(Courier, NoticesThatTheUpperLevelLetGo) {
+    World world;
+    world.start();
+    world.vault.put("/a", "1");
+    ASSERT_TRUE(world.run_until_results(1));
+    world.upper.open.back()->next_layer().close();
+    world.vault.put_stream("/b", filled(100000));
+    ASSERT_TRUE(world.run_until_results(2));
+    EXPECT_EQ(world.vault.results[1].http_status(), 201u) << world.vault.results[1].failure();
+    EXPECT_EQ(world.upper.connections, 2);
+}
+
+TEST(Courier, ConnectsAnewWhereTheUpperLevelEndsEachConnection) {
+    World world;
+    world.upper.script.close_after = true;
+    world.start();
+    for (int n = 0; n < 3; ++n) {
+        world.vault.put("/a", "1");
+    }
+    ASSERT_TRUE(world.run_until_results(3));
+    for (const auto& result : world.vault.results) {
+        EXPECT_EQ(result.http_status(), 201u) << result.failure();
+    }
+    EXPECT_EQ(world.upper.received.size(), 3u);
+}
+
+TEST(Courier, HearsARefusalBeforeTheBodyIsSent) {
+    World world;
+    world.upper.script.answer_before_body = true;
+    world.upper.script.status = 413;
+    world.upper.script.body = "{}";
+    world.start();
+    world.vault.put_stream("/a", filled(50 << 20));
+    ASSERT_TRUE(world.run_until_results(1));
+    EXPECT_EQ(world.vault.results[0].http_status(), 413u) << world.vault.results[0].failure();
+    EXPECT_LT(world.vault.written, 8u << 20);
+}
+
+TEST(Courier, KeepsTheBeginningOfALongAnswer) {
+    World world;
+    world.upper.script.body = filled(200 * 1024);
+    world.start();
+    world.vault.get("/a");
+    ASSERT_TRUE(world.run_until_results(1));
+    EXPECT_EQ(world.vault.results[0].body(), world.upper.script.body.substr(0, kAnswerKeptBytesMax));
+    world.upper.script.body = filled(2 << 20);
+    world.vault.get("/b");
+    ASSERT_TRUE(world.run_until_results(2));
+    EXPECT_EQ(world.vault.results[1].http_status(), 201u) << world.vault.results[1].failure();
+    EXPECT_EQ(world.vault.results[1].body().size(), kAnswerKeptBytesMax);
+    world.vault.get("/c");
+    ASSERT_TRUE(world.run_until_results(3));
+    EXPECT_EQ(world.upper.connections, 2);  // the one with so long an answer was not used again
+}
+
+TEST(Courier, ABrokenAnswerIsNone) {
+    World world;
+    world.upper.script.cut_answer = true;
+    world.start();
+    world.vault.put("/a", "1");
+    ASSERT_TRUE(world.run_until_results(1));
+    EXPECT_EQ(world.vault.results[0].http_status(), 0u);
+    EXPECT_NE(world.vault.results[0].failure(), "");
+    EXPECT_EQ(world.vault.results[0].body(), "");
+    EXPECT_EQ(world.vault.states.back(), "retrying");
+}
+
+TEST(Courier, DoesNotWaitForEver) {
+    auto limits = fast();
+    limits.conversation.answer = 200ms;
+    World world(limits);
+    world.upper.script.silent = true;
+    world.start();
+    world.vault.put("/a", "1");
+    ASSERT_TRUE(world.run_until_results(1));
+    EXPECT_EQ(world.vault.results[0].http_status(), 0u);
+    EXPECT_EQ(world.vault.results[0].failure(), "no answer");
+}
+
+TEST(Courier, NeverPassesOffHalfABody) {
+    World world;
+    world.start();
+    world.vault.put_stream("/a", filled(300000), 1000);
+    ASSERT_TRUE(world.run_until_results(1));
+    EXPECT_EQ(world.vault.results[0].http_status(), 0u);
+    EXPECT_NE(world.vault.results[0].failure().find("broke off"), std::string::npos) << world.vault.results[0].failure();
+    EXPECT_TRUE(world.run([&] { return world.upper.broken == 1; }));
+    EXPECT_TRUE(world.upper.received.empty());
+}
+
+TEST(Courier, SpeaksOnlyWithTheServerOfItsRoute) {
+    const Authority other;
+    World world;
+    world.vault.connect(world.link, other.ca.certificate(), authority().node, authority().node_key,
+                        {{"province", world.upper.url()}});
+    world.vault.put("/a", "1");
+    ASSERT_TRUE(world.run_until_results(1));
+    EXPECT_EQ(world.vault.results[0].http_status(), 0u);
+    EXPECT_NE(world.vault.results[0].failure().find("no TLS"), std::string::npos) << world.vault.results[0].failure();
+    EXPECT_TRUE(world.upper.received.empty());
+    EXPECT_EQ(world.vault.states.back(), "unreachable");
+}
+
+TEST(Courier, SpeaksOnlyWithTheHostOfItsRoute) {
+    World world;
+    FakeUpper elsewhere(world.io, authority(), "127.0.0.2");  // which its certificate does not name
+    world.start("https://127.0.0.2:" + std::to_string(elsewhere.port()));
+    world.vault.put("/a", "1");
+    ASSERT_TRUE(world.run_until_results(1));
+    EXPECT_EQ(world.vault.results[0].http_status(), 0u);
+    EXPECT_NE(world.vault.results[0].failure().find("no TLS"), std::string::npos) << world.vault.results[0].failure();
+    EXPECT_TRUE(elsewhere.received.empty());
+}
+
+TEST(Courier, SaysNothingWithoutTheVaultsSignature) {
+    World world;
+    world.vault.refuse_signatures = true;
+    world.start();
+    world.vault.put("/a", "1");
+    ASSERT_TRUE(world.run_until_results(1));
+    EXPECT_EQ(world.vault.results[0].http_status(), 0u);
+    EXPECT_TRUE(world.upper.received.empty());
+}
+
+TEST(Courier, BoundsItsAttemptsWhateverTheVaultSays) {
+    World world;
+    asio::ip::tcp::acceptor nobody(world.io, {asio::ip::address_v4::loopback(), 0});
+    const auto port = nobody.local_endpoint().port();
+    nobody.close();
+    world.start("https://localhost:" + std::to_string(port));
+    for (int n = 0; n < 100; ++n) {
+        world.vault.put("/a", "1");
+    }
+    world.run([] { return false; }, 1s);
+    // 10, 20, 40, 80, 80, ... ms
+    EXPECT_LT(world.vault.results.size(), 20u);
+    ASSERT_GT(world.vault.results.size(), 3u);
+    EXPECT_NE(world.vault.results[0].failure().find("cannot reach localhost"), std::string::npos)
+        << world.vault.results[0].failure();
+}
+
+TEST(Courier, WaitsAsLongAsTheVaultSays) {
+    World world;
+    world.vault.wait_ms = 300;
+    world.start();
+    world.vault.put("/a", "1");
+    world.vault.put("/b", "1");
+    const auto begin = std::chrono::steady_clock::now();
+    ASSERT_TRUE(world.run_until_results(2));
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, 300ms);
+}
+
+TEST(Courier, RefusesTasksThatWouldForgeARequest) {
+    World world;
+    world.start();
+    for (const auto* path : {"", "v1", "/a b", "/a\r\nX: y", "/\x7f"}) {
+        world.vault.get(path);
+    }
+    ASSERT_TRUE(world.run_until_results(5));
+    for (const auto& result : world.vault.results) {
+        EXPECT_EQ(result.http_status(), 0u);
+    }
+    EXPECT_TRUE(world.upper.received.empty());
+}
+
+TEST(Courier, FinishesWhatItCarriesBeforeItLeaves) {
+    World world;
+    world.start();
+    world.vault.put_stream("/a", filled(30 << 20));
+    ASSERT_TRUE(world.run([&] { return world.vault.written > 0; }));
+    bool drained = false;
+    world.link.drain([&] { drained = true; });
+    EXPECT_FALSE(drained);
+    ASSERT_TRUE(world.run([&] { return drained; }));
+    ASSERT_EQ(world.vault.results.size(), 1u);
+    EXPECT_EQ(world.vault.results[0].http_status(), 201u);
+    const int questions = world.vault.questions;
+    world.run([] { return false; }, 200ms);
+    EXPECT_EQ(world.vault.questions, questions);
+}
+
+TEST(Courier, WorksForTheVaultThatComesNext) {
+    World world;
+    world.start();
+    world.vault.put("/a", "1");
+    ASSERT_TRUE(world.run_until_results(1));
+    world.vault.leave();
+    ASSERT_TRUE(world.run([&] { return world.link.status() == "waiting for the vault"; }));
+    FakeVault next(world.io);
+    next.connect(world.link, authority().ca.certificate(), authority().node, authority().node_key,
+                 {{"province", world.upper.url()}});
+    next.put("/b", "1");
+    ASSERT_TRUE(world.run([&] { return !next.results.empty(); }));
+    EXPECT_EQ(next.results[0].http_status(), 201u) << next.results[0].failure();
+}
+
+}  // namespace
+}  // namespace xinfu::courier
