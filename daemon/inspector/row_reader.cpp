@@ -12,6 +12,7 @@ namespace xinfu::inspector {
 namespace {
 
 constexpr std::size_t kParserBlockSizeBytes = 16 * 1024;
+constexpr std::size_t kBeginningSizeBytes = 16;  // enough to recognise a kind of file
 
 int is_no_space(unsigned char) {
     return 0;
@@ -76,7 +77,9 @@ std::optional<Refusal> RowReader::feed(std::string_view piece) {
         if (carry_.empty() && end != nullptr) {
             failure_ = take_line(piece.substr(0, size), true);
         } else if (carry_.size() + size > kRowSizeBytesMax) {
-            failure_ = lines_ == 0 ? look_at_beginning(carry_) : std::nullopt;
+            const auto beginning =
+                carry_.substr(0, kBeginningSizeBytes) + std::string{piece.substr(0, kBeginningSizeBytes)};
+            failure_ = lines_ == 0 ? look_at_beginning(beginning) : std::nullopt;
             if (!failure_) {
                 failure_ = too_long(quoted_open_ ? row_line_ : lines_ + 1);
             }
