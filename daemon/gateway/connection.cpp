@@ -31,6 +31,7 @@ constexpr std::chrono::seconds kWriteTimeMax{30};
 constexpr std::size_t kBodyBufferBytes = 64 * 1024;        // Beast reads 512 bytes at a time into less
 constexpr std::size_t kProofBytesMax = 60 * 1024;          // what fits a packet beside the rest
 constexpr std::size_t kTokenBytesMax = 256;
+constexpr std::size_t kHandleBytes = 16;
 constexpr std::string_view kCookieName = "__Host-xinfu=";
 
 std::string text(const beast::string_view& view) { return {view.data(), view.size()}; }
@@ -55,7 +56,9 @@ std::string find_token(const Request::Parser::value_type& head) {
             at = end + 1;
         }
     }
-    return token.size() <= kTokenBytesMax ? token : std::string{};
+    // Anything but printable ASCII is none of ours, and not even fit for a message's text.
+    const bool plain = std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
+    return plain && token.size() <= kTokenBytesMax ? token : std::string{};
 }
 
 std::string_view act_name(Act act) {
@@ -184,6 +187,8 @@ asio::awaitable<void> Connection::prove() {
         handle_ = reply->message.proven().handle();
         if (reply->message.proven().has_standing()) {
             standing_ = reply->message.proven().standing();
+        } else if (handle_.size() != kHandleBytes) {
+            standing_ = make_problem("XF-9002");
         }
     }
 }

@@ -93,6 +93,14 @@ int main(int argc, char** argv) {
                                                               arguments.peer_uid)
                         : boundary::Acceptor::from_listener(io.get_executor(), std::move(arguments.vault_listener),
                                                             arguments.peer_uid);
+    acceptor.on_reload([&server, &service](boundary::Descriptor configuration) {
+        const auto again = config::load_descriptor(configuration.get(), "xinfu.yaml");
+        if (again.config) {
+            server.replace_limits(again.config->gateway.limits);
+        } else {
+            service.log(boundary::Level::error, "the new configuration has mistakes; the old one stays");
+        }
+    });
     stop.async_wait([&server, drain](const boost::system::error_code& error, int) {
         if (!error) {
             // A little less than the supervisor waits, so that the end is ours.

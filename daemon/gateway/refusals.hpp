@@ -4,6 +4,7 @@
 // Threads: one strand.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -22,7 +23,7 @@ public:
             waiting.set_code(std::string(code));
             *waiting.mutable_source() = source;
         }
-        waiting.set_count(waiting.count() + 1);
+        waiting.set_count(std::min(waiting.count() + 1, kCountMax));
     }
     // What is to be told now. Given back with put_back() when it could not be.
     std::vector<boundary::CountRefusals> take() {
@@ -37,10 +38,12 @@ public:
         auto& waiting = waiting_[told.code()];
         const auto later = waiting.count();
         waiting = told;
-        waiting.set_count(told.count() + later);
+        waiting.set_count(std::min(told.count() + later, kCountMax));
     }
 
 private:
+    static constexpr std::uint64_t kCountMax = 1'000'000;  // what the vault believes in one message
+
     std::map<std::string, boundary::CountRefusals> waiting_;  // as many as there are codes
 };
 

@@ -99,6 +99,11 @@ void Server::start() {
     asio::co_spawn(io_, tell_refusals(), asio::detached);
 }
 
+void Server::replace_limits(const config::GatewayLimits& limits) {
+    services_.limits = limits;
+    sources_.replace(limits);
+}
+
 void Server::show_status(bool linked) {
     if (linked) {
         ++metrics_.vault_links_total;

@@ -28,6 +28,8 @@ public:
 
     void start();
     VaultLink& vault() { return vault_; }
+    // For connections and requests from now on.
+    void replace_limits(const config::GatewayLimits& limits);
     // Stops accepting, lets requests under way finish for at most `time_max`, then stops the event loop.
     void drain(std::chrono::steady_clock::duration time_max);
 

@@ -26,6 +26,8 @@ public:
     std::optional<std::string_view> enter(const boost::asio::ip::address& address, Clock::time_point now);
     void leave(const boost::asio::ip::address& address, Clock::time_point now);
 
+    void replace(const config::GatewayLimits& limits) { limits_ = limits; }
+
     std::size_t remembered() const { return sources_.size(); }
     std::uint32_t open() const { return open_; }
 
