@@ -67,7 +67,7 @@ Answer send(NodeApi& node, const std::string& method, const std::string& path, c
                 return answer;
             }
         } catch (const Stop& stop) {
-            if (stop.exit != Exit::unreachable || attempt == kAttempts) {
+            if (stop.exit != Exit::unreachable || attempt == kAttempts || !node.reached()) {
                 throw;
             }
             note(stop.text);

@@ -35,6 +35,7 @@ HttpsClient::~HttpsClient() = default;
 
 void HttpsClient::connect() {
     connection_ = TlsConnection::open(endpoint_, context_);
+    reached_ = true;
     buffer_ = std::make_unique<Buffer>();
 }
 

@@ -40,6 +40,9 @@ public:
     Answer upload(const std::string& method, const std::string& target, InputFile& body,
                   const Progress& progress);
 
+    // Whether the node was ever reached: then a failure is a break, and worth another attempt.
+    bool reached() const { return reached_; }
+
 private:
     void connect();
     std::string head(const std::string& method, const std::string& target, const Headers& headers,
@@ -50,6 +53,7 @@ private:
     Endpoint endpoint_;
     std::shared_ptr<const tls::ClientContext> context_;
     std::unique_ptr<TlsConnection> connection_;
+    bool reached_ = false;
     struct Buffer;
     std::unique_ptr<Buffer> buffer_;  // bytes of the next answer that came with the last
 };

@@ -47,6 +47,7 @@ public:
     // The answer whatever it says: 4xx included.
     Answer upload(const std::string& method, const std::string& path, InputFile& body,
                   const HttpsClient::Progress& progress);
+    bool reached() const { return client_.reached(); }
 
 private:
     Answer ask(const std::string& method, const std::string& path, const std::string& body);
