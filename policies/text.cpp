@@ -15,6 +15,34 @@ bool is_continuation(std::uint8_t c) {
 
 constexpr std::uint64_t kHighBits = 0x8080808080808080u;
 
+// How many octets from here on are well-formed characters of three octets, twelve at a time; those that begin
+// with E0 or ED, where more has to be looked at, end the run.
+std::size_t ideographs(const char* text, std::size_t size) {
+    constexpr unsigned char kMaskOctets[8] = {0xF0, 0xC0, 0xC0, 0xF0, 0xC0, 0xC0, 0, 0};
+    constexpr unsigned char kFormOctets[8] = {0xE0, 0x80, 0x80, 0xE0, 0x80, 0x80, 0, 0};
+    std::uint64_t mask;
+    std::uint64_t form;
+    std::memcpy(&mask, kMaskOctets, 8);
+    std::memcpy(&form, kFormOctets, 8);
+    std::size_t at = 0;
+    while (at + 14 <= size) {
+        std::uint64_t first;
+        std::uint64_t second;
+        std::memcpy(&first, text + at, 8);
+        std::memcpy(&second, text + at + 6, 8);
+        bool special = false;
+        for (const std::size_t lead : {0u, 3u, 6u, 9u}) {
+            const auto octet_there = static_cast<unsigned char>(text[at + lead]);
+            special |= (octet_there == 0xE0) | (octet_there == 0xED);
+        }
+        if (((first & mask) ^ form) | ((second & mask) ^ form) | static_cast<std::uint64_t>(special)) {
+            break;
+        }
+        at += 12;
+    }
+    return at;
+}
+
 struct Decoded {
     std::uint32_t character;
     std::size_t size;
@@ -73,6 +101,10 @@ std::size_t find_malformed_utf8(std::string_view text) {
             continue;
         }
         if ((lead & 0xF0) == 0xE0) {  // nearly all Chinese text
+            if (const auto run = ideographs(text.data() + at, size - at); run > 0) {
+                at += run;
+                continue;
+            }
             if (at + 3 > size) {
                 return at;
             }

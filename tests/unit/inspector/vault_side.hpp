@@ -3,7 +3,10 @@
 // openssl.
 #pragma once
 
+#include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -100,12 +103,37 @@ public:
             const auto ended = session.run();
             EXPECT_TRUE(ended) << ended.error().message();
         });
-        load(boundary::LoadPack::CATALOG, "policies/packs/administrative-penalty.yaml");
-        load(boundary::LoadPack::CALENDAR, "policies/packs/workdays.yaml");
+        load_shipped();
+    }
+    // The program itself; what it used is known once it has ended.
+    VaultSide(const std::string& program, rusage* used) : used_(used) {
+        auto pair = boundary::make_packet_pair();
+        channel_ = std::make_unique<boundary::BlockingChannel>(
+            boundary::Connection{std::move(pair->first), {::getuid(), false, 0}});
+        const auto peer = "--peer-fd=" + std::to_string(pair->second.get());
+        const auto uid = "--peer-uid=" + std::to_string(::getuid());
+        program_ = ::fork();
+        if (program_ == 0) {
+            ::fcntl(pair->second.get(), F_SETFD, 0);
+            ::execl(program.c_str(), program.c_str(), peer.c_str(), uid.c_str(), nullptr);
+            ::_exit(127);
+        }
+        pair->second.reset();
+        load_shipped();
     }
     ~VaultSide() {
         channel_->close();
-        thread_.join();
+        if (program_ > 0) {
+            int status = 0;
+            ::wait4(program_, &status, 0, used_);
+            EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << "status " << status;
+        } else {
+            thread_.join();
+        }
+    }
+    void load_shipped() {
+        load(boundary::LoadPack::CATALOG, "policies/packs/administrative-penalty.yaml");
+        load(boundary::LoadPack::CALENDAR, "policies/packs/workdays.yaml");
     }
 
     std::vector<boundary::InspectorReply> load(boundary::LoadPack::Kind kind, const std::string& path) {
@@ -220,6 +248,8 @@ private:
 
     std::unique_ptr<boundary::BlockingChannel> channel_;
     std::thread thread_;
+    pid_t program_ = 0;
+    rusage* used_ = nullptr;
 };
 
 // Whether what was told of a layer is a signature of `signer` over exactly the spans' bytes.
