@@ -287,7 +287,7 @@ TEST(Courier, FinishesWhatItCarriesBeforeItLeaves) {
     World world;
     world.start();
     world.vault.put_stream("/a", filled(30 << 20));
-    ASSERT_TRUE(world.run([&] { return world.vault.written > 0; }));
+    ASSERT_TRUE(world.run([&] { return world.upper.connections > 0; }));
     bool drained = false;
     world.link.drain([&] { drained = true; });
     EXPECT_FALSE(drained);

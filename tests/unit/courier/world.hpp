@@ -2,6 +2,7 @@
 // TLS on loopback, with certificates of an authority made for the occasion.
 #pragma once
 
+#include <concepts>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -210,8 +211,20 @@ public:
         }
     }
 
+    using Routes = std::vector<std::pair<std::string, std::string>>;  // name, URL
+
     void connect(courier::VaultLink& link, const crypto::Certificate& anchor, const crypto::Certificate& node,
-                 crypto::SigningKey key, const std::vector<std::pair<std::string, std::string>>& routes) {
+                 crypto::SigningKey key, const Routes& routes) {
+        const auto hand_over = [&](boundary::Descriptor descriptor) {
+            asio::co_spawn(io_, link.take(theirs(std::move(descriptor))), asio::detached);
+        };
+        connect(hand_over, anchor, node, std::move(key), routes);
+    }
+    // `hand_over` takes the courier's end of each connection.
+    template <class HandOver>
+        requires std::invocable<HandOver, boundary::Descriptor>
+    void connect(HandOver hand_over, const crypto::Certificate& anchor, const crypto::Certificate& node,
+                 crypto::SigningKey key, const Routes& routes) {
         boundary::CourierWelcome welcome;
         welcome.set_node("city");
         welcome.add_certificate_chain(std::string(as_text(node.der())));
@@ -226,8 +239,8 @@ public:
         tasks_ = std::make_unique<boundary::PacketChannel>(io_.get_executor(), mine(std::move(task_pair.first)));
         handshakes_ = std::make_unique<boundary::BlockingChannel>(mine(std::move(handshake_pair.first)));
         signer_ = std::thread([this, key = std::move(key)] { sign(key); });
-        asio::co_spawn(io_, link.take(theirs(std::move(task_pair.second))), asio::detached);
-        asio::co_spawn(io_, link.take(theirs(std::move(handshake_pair.second))), asio::detached);
+        hand_over(std::move(task_pair.second));
+        hand_over(std::move(handshake_pair.second));
         boundary::CourierWelcome second;
         second.set_purpose(boundary::CourierWelcome::HANDSHAKES);
         EXPECT_TRUE(handshakes_->send(second));
