@@ -1,0 +1,357 @@
+// xinfu-vault: decides and remembers. Wiring only, in the order in which things start; each part says in its own
+// header what it does.
+#include <unistd.h>
+
+#include <fcntl.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+#include "daemon/boundary/arguments.hpp"
+#include "daemon/boundary/error.hpp"
+#include "daemon/boundary/service.hpp"
+#include "daemon/boundary/walls.hpp"
+#include "daemon/vault/accept_submission.hpp"
+#include "daemon/vault/active_policies.hpp"
+#include "daemon/vault/counted_leaves.hpp"
+#include "daemon/vault/courier_endpoint.hpp"
+#include "daemon/vault/delivery.hpp"
+#include "daemon/vault/gateway_endpoint.hpp"
+#include "daemon/vault/inspector_pool.hpp"
+#include "daemon/vault/metrics.hpp"
+#include "daemon/vault/peer_link.hpp"
+#include "daemon/vault/startup.hpp"
+#include "daemon/vault/status.hpp"
+#include "daemon/vault/sweep.hpp"
+
+namespace {
+
+using namespace xinfu;
+using namespace xinfu::vault;
+using boundary::Level;
+
+constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
+constexpr std::chrono::seconds kRevocationLook{20};   // a revoked certificate stops within a minute
+constexpr std::chrono::seconds kCountedFlush{5};
+constexpr std::chrono::seconds kStatusLine{5};
+constexpr std::chrono::milliseconds kLedgerWatch{100};
+
+asio::awaitable<void> pause(std::chrono::milliseconds time) {
+    asio::steady_timer timer(co_await asio::this_coro::executor, time);
+    auto waiting = timer.async_wait(kAsTuple);
+    static_cast<void>(co_await std::move(waiting));
+}
+
+// The packs in force, read by an inspector, which may not be running yet.
+asio::awaitable<void> take_policies(Context& context, boundary::Service& service) {
+    for (;;) {
+        std::vector<storage::Pack> packs;
+        {
+            const auto snapshot = context.ledger.engine().snapshot();
+            auto stored = snapshot ? storage::active_packs(**snapshot)
+                                   : Result<std::vector<storage::Pack>>(boost::system::in_place_error, snapshot.error());
+            if (!stored) {
+                throw CannotStart("the active policy packs: " + stored.error().message());
+            }
+            packs = std::move(*stored);
+        }
+        std::string mistakes;
+        auto loading = load_policies(context, std::move(packs), mistakes);
+        auto loaded = co_await std::move(loading);
+        if (loaded) {
+            context.policies.replace(std::move(*loaded));
+            co_return;
+        }
+        if (!mistakes.empty()) {
+            throw CannotStart("an active policy pack is not accepted: " + mistakes);
+        }
+        if (!boundary::is_retryable(loaded.error()) && loaded.error() != boundary::Errc::not_running) {
+            boundary::LogFields fields;
+            fields.code = "XF-9101";
+            service.log(Level::warning, "policy packs not read: " + loaded.error().message(), fields);
+        }
+        auto waiting = pause(std::chrono::milliseconds(100));
+        co_await std::move(waiting);
+    }
+}
+
+asio::awaitable<void> tell_of(Context& context, std::string action, crypto::Digest policies) {
+    storage::Leaf leaf;
+    leaf.action = std::move(action);
+    leaf.result = "done";
+    leaf.object.type = "policy";
+    leaf.object.digest = policies;
+    leaf.reason = "version " + std::string(boundary::version());
+    auto recording = record(context, std::move(leaf), storage::LeafNotes{});
+    const auto recorded = co_await std::move(recording);
+    if (!recorded) {
+        throw CannotStart("the log cannot be written: " + recorded.error().message());
+    }
+}
+
+int run(int argc, char** argv) {
+    auto arguments = boundary::parse_arguments(boundary::Role::vault, argc, argv);
+    if (arguments.exit_code) {
+        return *arguments.exit_code;
+    }
+    boundary::Service service("xinfu-vault");
+    try {
+        const bool supervised = static_cast<bool>(arguments.control);
+        const config::Config config = read_configuration(arguments);
+        if (!supervised && ::chdir(config.state.c_str()) != 0) {
+            throw CannotStart("the state directory " + config.state + " cannot be entered");
+        }
+        const boundary::Descriptor state_directory(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
+        const crypto::KeyWrapper wrapper = read_key_wrapping_key(std::move(arguments.key));
+
+        boundary::WallOptions wall_options;
+        wall_options.state_directory_fd = state_directory.get();
+        wall_options.dials_paths = !supervised;
+        const auto walls = boundary::raise_walls(boundary::Role::vault, wall_options);
+        if (!walls) {
+            throw CannotStart("the walls: " + walls.error().message());
+        }
+
+        // What lasts.
+        const auto clock = std::make_shared<const SystemClock>();
+        Store store = open_store(config, wrapper, clock);
+        const Bytes index_key(store.keys->index().begin(), store.keys->index().end());
+        const storage::LeafWriter leaves(config.node, index_key);
+
+        // What works with it.
+        asio::io_context io(1);
+        asio::thread_pool workers(2);
+        boundary::Dialer dialer =
+            supervised ? boundary::Dialer::through_supervisor(io.get_executor(), std::move(arguments.control))
+                       : boundary::Dialer::through_paths(io.get_executor(), "/run/xinfu", arguments.uids);
+        ActivePolicies policies;
+        CountedLeaves counted_leaves;
+        Metrics metrics;
+        InspectorLimits inspector_limits;
+        inspector_limits.instances_max = config.inspector.instances_max;
+        inspector_limits.idle = config.inspector.idle_seconds;
+        const auto dial_inspector = [&dialer] { return dialer.dial(boundary::Role::inspector); };
+        Inspectors inspectors(io, dial_inspector, inspector_limits);
+        Context context{io,     workers,  config,     config.node, *store.ledger,  *store.objects,
+                        leaves, *clock,   crypto::system_random(), *store.keys,    policies,
+                        inspectors, metrics, counted_leaves, dial_inspector};
+
+        Handles handles;
+        Revocations revocations;
+        Sessions sessions;
+        Intake intake(context, revocations, store.certificates);
+        Delivery delivery(context);
+        Sweep sweep(context, intake);
+        intake.on_parcels = [&delivery] { delivery.wake(); };
+        intake.on_leftovers = [&sweep] { sweep.wake(); };
+        const Status status(context, revocations, store.log_key, [&delivery] { return delivery.links(); });
+        bool ready = false;
+        bool draining = false;
+        GatewayServices services{context,
+                                 handles,
+                                 revocations,
+                                 sessions,
+                                 [&intake](ExchangePointer exchange) { return intake.accept(std::move(exchange)); },
+                                 [&status] { return status.view(); },
+                                 [&] {
+                                     status.measure(ready && !draining);
+                                     return ready && !draining;
+                                 },
+                                 [&draining] { return draining; }};
+
+        // The peers.
+        const auto refused = [&context](HandshakeService::Refusal refusal) {
+            record_refused_connection(context, std::move(refusal.account), std::move(refusal.code),
+                                      std::move(refusal.claimed), std::move(refusal.source), 1);
+        };
+        HandshakeService gateway_handshakes(HandshakePeer::gateway, context, handles, revocations, refused);
+        HandshakeService courier_handshakes(HandshakePeer::courier, context, handles, revocations, refused);
+        const auto told = [&service](std::string name) {
+            return [&service, name](bool linked) {
+                service.log(Level::info, name + (linked ? " connected" : " gone"));
+            };
+        };
+        const Welcomes to_gateway = gateway_welcomes(config, store.certificates);
+        PeerLink gateway(context, gateway_handshakes,
+                         {"gateway", [&dialer] { return dialer.dial(boundary::Role::gateway); }, to_gateway.requests,
+                          to_gateway.handshakes,
+                          [&services](std::shared_ptr<boundary::PacketChannel> channel,
+                                      std::uint64_t link) -> asio::awaitable<boost::system::error_code> {
+                              GatewayEndpoint endpoint(services, std::move(channel), link);
+                              auto serving = endpoint.serve();
+                              co_return co_await std::move(serving);
+                          },
+                          told("gateway")});
+        const Welcomes to_courier = courier_welcomes(config, store.certificates);
+        PeerLink courier(context, courier_handshakes,
+                         {"courier", [&dialer] { return dialer.dial(boundary::Role::courier); }, to_courier.requests,
+                          to_courier.handshakes,
+                          [&context, &delivery](std::shared_ptr<boundary::PacketChannel> channel,
+                                                std::uint64_t) -> asio::awaitable<boost::system::error_code> {
+                              CourierEndpoint endpoint(context, delivery, std::move(channel));
+                              auto serving = endpoint.serve();
+                              co_return co_await std::move(serving);
+                          },
+                          told("courier")});
+
+        // From here on in the event loop. A part that cannot go on ends the process; the supervisor starts it anew.
+        int exit_code = EXIT_SUCCESS;
+        const auto stop_with = [&](int code, const std::string& why) {
+            service.log(code == EXIT_SUCCESS ? Level::notice : Level::error, why);
+            exit_code = code;
+            io.stop();
+        };
+        const auto spawn = [&](asio::awaitable<void> work) {
+            auto ended = [&stop_with](std::exception_ptr broken) {
+                if (!broken) {
+                    return;
+                }
+                try {
+                    std::rethrow_exception(broken);
+                } catch (const std::exception& failure) {
+                    stop_with(EXIT_FAILURE, failure.what());
+                }
+            };
+            asio::co_spawn(io, std::move(work), std::move(ended));
+        };
+        const auto keep = [&](PeerLink& link) -> asio::awaitable<void> {
+            auto running = link.run();
+            const auto why = co_await std::move(running);
+            if (why && !draining) {
+                stop_with(EXIT_FAILURE, "the supervisor is gone: " + why.message());
+            }
+        };
+
+        const auto start = [&]() -> asio::awaitable<void> {
+            {
+                const auto snapshot = context.ledger.engine().snapshot();
+                if (!snapshot || !revocations.load(**snapshot) || !delivery.start()) {
+                    throw CannotStart("the store, or a route's log key, cannot be read");
+                }
+            }
+            auto taking = take_policies(context, service);
+            co_await std::move(taking);
+            auto looking = revocations.look(context, store.certificates.anchors, "revocation");
+            co_await std::move(looking);
+            auto telling = tell_of(context, "start", policies.current()->digest);
+            co_await std::move(telling);
+            spawn(keep(gateway));
+            spawn(keep(courier));
+            spawn(inspectors.run());
+            spawn(sweep.run());
+            ready = true;
+            service.ready();
+            service.log(Level::notice, "ready: " + config.node + ", " +
+                                           std::to_string(context.ledger.head().tree_size) + " log entries");
+        };
+        const auto look_for_revocations = [&]() -> asio::awaitable<void> {
+            for (;;) {
+                auto waiting = pause(kRevocationLook);
+                co_await std::move(waiting);
+                if (ready) {
+                    auto looking = revocations.look(context, store.certificates.anchors, "revocation");
+                    co_await std::move(looking);
+                }
+            }
+        };
+        const auto flush_counted = [&]() -> asio::awaitable<void> {
+            for (;;) {
+                auto waiting = pause(kCountedFlush);
+                co_await std::move(waiting);
+                auto flushing = counted_leaves.flush(context);
+                static_cast<void>((co_await std::move(flushing)).has_value());
+                sessions.sweep(clock->now());
+            }
+        };
+        const auto show_status = [&]() -> asio::awaitable<void> {
+            for (;;) {
+                if (ready) {
+                    service.status(status.line(draining));
+                }
+                auto waiting = pause(kStatusLine);
+                co_await std::move(waiting);
+            }
+        };
+        // What is on disk is unknown after a failed commit: no answer is honest any more, and the next start finds
+        // out.
+        const auto watch_ledger = [&]() -> asio::awaitable<void> {
+            const auto interval = service.watchdog_interval();
+            auto next = std::chrono::steady_clock::now();
+            for (;;) {
+                if (context.ledger.failed()) {
+                    stop_with(EXIT_FAILURE, "a commit failed: the state on disk is unknown until the next start");
+                    co_return;
+                }
+                if (interval && std::chrono::steady_clock::now() >= next) {
+                    service.watchdog();
+                    next += *interval;
+                }
+                auto waiting = pause(kLedgerWatch);
+                co_await std::move(waiting);
+            }
+        };
+        // Takes nothing new, lets files on their way arrive, then says so in the log.
+        const auto drain = [&]() -> asio::awaitable<void> {
+            draining = true;
+            service.stopping();
+            const auto deadline = std::chrono::steady_clock::now() + config.supervisor.drain_seconds * 3 / 4;
+            while (intake.under_way() > 0 && std::chrono::steady_clock::now() < deadline) {
+                auto waiting = pause(std::chrono::milliseconds(20));
+                co_await std::move(waiting);
+            }
+            auto flushing = counted_leaves.flush(context, true);
+            static_cast<void>((co_await std::move(flushing)).has_value());
+            if (ready) {
+                auto telling = tell_of(context, "stop", policies.current()->digest);
+                co_await std::move(telling);
+            }
+            gateway.stop();
+            courier.stop();
+            delivery.stop();
+            inspectors.stop();
+            sweep.stop();
+            while (gateway.linked() || courier.linked()) {
+                auto waiting = pause(std::chrono::milliseconds(10));
+                co_await std::move(waiting);
+            }
+            stop_with(EXIT_SUCCESS, "stopped");
+        };
+
+        asio::signal_set signals(io, SIGTERM, SIGINT);
+        signals.async_wait([&](boost::system::error_code failed, int) {
+            if (!failed) {
+                spawn(drain());
+            }
+        });
+        spawn(start());
+        spawn(look_for_revocations());
+        spawn(flush_counted());
+        spawn(show_status());
+        spawn(watch_ledger());
+        io.run();
+        if (exit_code == EXIT_SUCCESS) {
+            workers.join();
+            store.ledger.reset();  // writes what still waits
+        }
+        // Coroutines that were given up refer to what would be destroyed here one after the other, and threads may
+        // be inside it; everything that counts is on disk.
+        std::_Exit(exit_code);
+    } catch (const CannotStart& why) {
+        service.log(Level::error, why.what());
+        return EXIT_FAILURE;
+    }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    return run(argc, argv);
+}

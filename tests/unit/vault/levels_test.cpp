@@ -1,0 +1,432 @@
+// Parcels in and out: UP-01, UP-06, UP-07. What comes in is compared with what it says of itself; what goes out counts
+// as delivered only by a receipt of the pinned log for exactly that parcel.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <set>
+
+#include "crypto/tlog_proof.hpp"
+#include "daemon/vault/delivery.hpp"
+#include "daemon/vault/parcel_builder.hpp"
+#include "daemon/vault/receipt.hpp"
+#include "storage/parcels.hpp"
+#include "tests/unit/vault/intake_fixture.hpp"
+
+namespace xinfu::vault::test {
+namespace {
+
+using Outcome = boundary::SubmissionOutcome;
+
+// This node is the province; "town" is the node below it.
+class IncomingParcels : public IntakeTest {
+protected:
+    IncomingParcels() {
+        storage::Account town;
+        town.id = "n-0001";
+        town.kind = storage::AccountKind::platform;
+        town.unit = std::string(kOtherUnit);
+        town.units = {std::string(kUnit)};
+        town.roles = {"platform"};
+        town_.emplace(unit_certificate(kOtherUnit));
+        enrol(town, *town_);
+        manifest_reader_ = [this](const std::string& text) { return manifests_[text]; };
+        behave();
+    }
+
+    struct Parcel {
+        std::string name;
+        std::string body;
+    };
+    Parcel parcel(std::uint64_t sequence, const std::string& content, const Holder& signer,
+                  const std::function<void(boundary::ParcelManifest&)>& change_it = nullptr) {
+        const std::string original = sign(content, signer);
+        crypto::Sha256 records;
+        std::uint64_t count = 0;
+        for (std::size_t at = 0; at < content.size(); ++count) {
+            const auto end = content.find('\n', at);
+            const std::string line = content.substr(at, end - at);
+            at = end + 1;
+            std::vector<std::string> cells{""};
+            for (const char c : line) {
+                c == '|' ? cells.emplace_back() : static_cast<void>(cells.back() += c);
+            }
+            // RFC 8785: members in the order of their names.
+            const std::string canonical = "{\"NUMBER\":\"" + cells[0] + "\",\"SUBJECT\":\"" + cells[1] +
+                                          "\",\"UNIT\":\"" + cells[3] + "\",\"VALUE\":\"" + cells[2] + "\"}";
+            records.update(crypto::sha256(as_bytes(canonical)));
+        }
+        boundary::ParcelManifest manifest;
+        manifest.set_node("town");
+        manifest.set_route("up");
+        manifest.set_sequence(sequence);
+        manifest.set_catalog("administrative-penalty");
+        manifest.set_catalog_version("test.1");
+        manifest.set_origin_node("town");
+        manifest.set_origin_index(40 + sequence);
+        manifest.set_origin_digest(to_hex(crypto::sha256(as_bytes(content))));
+        manifest.set_unit(std::string(kUnit));
+        manifest.mutable_counts()->set_records(count);
+        manifest.mutable_counts()->set_stored(count);
+        manifest.set_records_digest(to_hex(records.finish()));
+        manifest.set_original_digest(to_hex(crypto::sha256(as_bytes(original))));
+        manifest.set_name("as the department called it");
+        manifest.set_submission(std::string(32, '0'));
+        if (change_it) {
+            change_it(manifest);
+        }
+        manifests_[encode_manifest(manifest)] = manifest;
+        crypto::Sha256 state;
+        state.update(as_bytes(original));
+        const auto built = must(build_parcel(town_->key, town_->certificate, manifest, state, original.size(),
+                                             clock_->now().time_since_epoch().count()));
+        return {storage::parcel_name("town", "up", sequence),
+                built.prefix() + original + built.manifest() + built.suffix()};
+    }
+    Answer hand_in(const Parcel& parcel) { return put(parcel.name, parcel.body, "n-0001"); }
+
+    storage::rows::IncomingRoute taken() {
+        const auto snapshot = must(ledger_->engine().snapshot());
+        return must(storage::find_incoming_route(*snapshot, "town", "up")).value_or(storage::rows::IncomingRoute{});
+    }
+
+    std::optional<Holder> town_;
+    std::map<std::string, boundary::ParcelManifest> manifests_;
+};
+
+TEST_F(IncomingParcels, AreTakenOnceWhateverOrderAndHoweverOftenTheyCome) {
+    const Parcel parcels[] = {parcel(1, row(1), *sender_), parcel(2, row(2), *sender_), parcel(3, row(3), *sender_),
+                              parcel(4, row(4), *sender_)};
+    std::map<std::string, std::string> receipts;
+    for (const int index : {0, 2, 0, 3, 2, 1, 1, 3}) {
+        const Answer answer = hand_in(parcels[index]);
+        ASSERT_TRUE(answer.outcome.kind() == Outcome::CREATED || answer.outcome.kind() == Outcome::REPEATED)
+            << answer.code;
+        const auto extra = must(crypto::parse_tlog_proof(answer.outcome.receipt())).extra;
+        const auto [known, fresh] = receipts.emplace(parcels[index].name, to_hex(extra));
+        EXPECT_EQ(fresh, answer.outcome.kind() == Outcome::CREATED);
+        EXPECT_EQ(known->second, to_hex(extra));
+        if (index == 2 && fresh) {
+            ASSERT_EQ(taken().missing_size(), 1);
+            EXPECT_EQ(taken().missing(0).first(), 2U);
+            EXPECT_EQ(taken().missing(0).last(), 2U);
+        }
+    }
+    EXPECT_EQ(taken().next_sequence(), 5U);
+    EXPECT_EQ(taken().missing_size(), 0);
+    EXPECT_EQ(visible_records(), 4U);
+    EXPECT_EQ(leaves_with({"\"action\":\"submit\"", "\"result\":\"accepted\""}), 4);
+}
+
+TEST_F(IncomingParcels, CarryTheirOriginUnchangedIntoTheLeaf) {
+    const Answer answer = hand_in(parcel(1, row(1), *sender_));
+    ASSERT_EQ(answer.outcome.kind(), Outcome::CREATED) << answer.code;
+    const std::string leaf(as_text(must(crypto::parse_tlog_proof(answer.outcome.receipt())).extra));
+    EXPECT_NE(leaf.find("\"origin\":{\"digest\":\"" + to_hex(crypto::sha256(as_bytes(row(1)))) +
+                        "\",\"index\":41,\"node\":\"town\"}"),
+              std::string::npos)
+        << leaf;
+}
+
+TEST_F(IncomingParcels, AreRefusedWhenTheManifestDisagreesAndConsumeTheirNumber) {
+    const struct {
+        const char* what;
+        std::function<void(boundary::ParcelManifest&)> change_it;
+        const char* code;
+    } cases[] = {
+        {"counts", [](auto& m) { m.mutable_counts()->set_records(7); }, "XF-7004"},
+        {"records_digest", [](auto& m) { m.set_records_digest(std::string(64, '0')); }, "XF-7004"},
+        {"original_digest", [](auto& m) { m.set_original_digest(std::string(64, '0')); }, "XF-7004"},
+        {"origin_digest", [](auto& m) { m.set_origin_digest(std::string(64, '0')); }, "XF-7004"},
+        {"sequence", [](auto& m) { m.set_sequence(99); }, "XF-7004"},
+        {"route", [](auto& m) { m.set_route("other"); }, "XF-7004"},
+        {"node", [](auto& m) { m.set_node("village"); }, "XF-7004"},
+        {"unit", [](auto& m) { m.set_unit("112199000000000000"); }, "XF-7005"},
+        {"catalog_version", [](auto& m) { m.set_catalog_version("1999.9"); }, "XF-7007"},
+        {"form", [](auto& m) { m.set_origin_node("NOT A NODE"); }, "XF-7003"},
+    };
+    std::uint64_t sequence = 0;
+    for (const auto& [what, change_it, code] : cases) {
+        const Answer answer = hand_in(parcel(++sequence, row(1), *sender_, change_it));
+        EXPECT_EQ(answer.code, code) << what;
+        EXPECT_EQ(answer.outcome.kind(), Outcome::REFUSED) << what;
+        EXPECT_NE(answer.outcome.receipt(), "") << what;
+        EXPECT_EQ(taken().next_sequence(), sequence + 1) << what;
+    }
+    EXPECT_EQ(visible_records(), 0U);
+    EXPECT_EQ(hand_in(parcel(++sequence, row(1), *sender_)).outcome.kind(), Outcome::CREATED);
+}
+
+TEST_F(IncomingParcels, AreRefusedWhenTheDepartmentsSignatureIsNotGood) {
+    EXPECT_EQ(hand_in(parcel(1, row(1), unit_certificate(kOtherUnit))).code, "XF-7006");
+    EXPECT_EQ(hand_in(parcel(2, row(1), unit_certificate(kUnit, std::chrono::hours(-1)))).code, "XF-7006");
+    const Holder holder = unit_certificate(kUnit);
+    const Holder stranger{crypto::SigningKey::generate_p256(), holder.certificate};
+    EXPECT_EQ(hand_in(parcel(3, row(1), stranger)).code, "XF-7006");
+    // Enrolled nowhere here, but the unit's and of an authority that this node trusts.
+    EXPECT_EQ(hand_in(parcel(4, row(1), holder)).outcome.kind(), Outcome::CREATED);
+}
+
+TEST_F(IncomingParcels, AreRefusedWhenAnotherKeyWrapsThem) {
+    Parcel good = parcel(1, row(1), *sender_);
+    town_.emplace(unit_certificate(kOtherUnit));  // not the enrolled one
+    EXPECT_EQ(hand_in(parcel(1, row(1), *sender_)).code, "XF-3012");
+    EXPECT_EQ(hand_in(good).code, "XF-7002");
+}
+
+TEST_F(IncomingParcels, OfAnotherNodesNameOrFarBeyondTheWindowAreNotTaken) {
+    ASSERT_EQ(hand_in(parcel(1, row(1), *sender_)).outcome.kind(), Outcome::CREATED);
+    EXPECT_EQ(hand_in(parcel(2 + storage::kIncomingWindow, row(2), *sender_)).code, "XF-7001");
+    storage::Account village;
+    village.id = "n-0002";
+    village.kind = storage::AccountKind::platform;
+    village.unit = std::string(kOtherUnit);
+    village.units = {std::string(kUnit)};
+    village.roles = {"platform"};
+    enrol(village, unit_certificate(kOtherUnit));
+    const Parcel stolen = parcel(2, row(3), *sender_);
+    EXPECT_EQ(put(stolen.name, stolen.body, "n-0002").code, "XF-7005");
+    EXPECT_EQ(put("town.up.02", stolen.body, "n-0001").code, "XF-7008");
+}
+
+// This node is the city; its own log plays the levels above, whose leaves the test writes.
+class OutgoingParcels : public IntakeTest {
+protected:
+    OutgoingParcels() {
+        crypto::DistinguishedName subject;
+        subject.common_name = "city";
+        crypto::IssueOptions options;
+        options.not_before = seconds(std::chrono::hours(-1));
+        options.not_after = seconds(std::chrono::hours(24));
+        certificates_.parcel = {must(authority_.issue(subject, keys_->parcel().public_key(), options))};
+        config::Route route;
+        route.name = "province";
+        route.level = "province";
+        route.node = "province";
+        route.url = "https://127.0.0.1:1";
+        route.log_key = log_key_;
+        route.onward = {{"nation", "nation", log_key_}};
+        config_.routes = {route};
+        config_.courier.retry_min_ms = std::chrono::milliseconds(1);
+        config_.courier.retry_max_ms = std::chrono::milliseconds(2);
+        rebind();
+    }
+    void rebind() override {
+        IntakeTest::rebind();
+        delivery_ = std::make_unique<Delivery>(*context_);
+        must(delivery_->start());
+        intake_->on_parcels = [this] { delivery_->wake(); };
+    }
+
+    boundary::Task next() {
+        boundary::Task task;
+        on_loop([this, &task]() -> asio::awaitable<void> {
+            auto waiting = delivery_->next("province");
+            auto work = co_await std::move(waiting);
+            if (work) {
+                task = std::move(work->task);
+                stream_ = std::move(work->body);
+            }
+        });
+        return task;
+    }
+    // Questions take turns with parcels; here they are told to wait.
+    boundary::Task next_put() {
+        for (;;) {
+            auto task = next();
+            if (!task.has_get()) {
+                EXPECT_TRUE(task.has_put());
+                return task;
+            }
+            report(task, 200, "waiting\n");
+        }
+    }
+    void report(const boundary::Task& task, std::uint32_t status, std::string body = {}) {
+        on_loop([this, &task, status, &body]() -> asio::awaitable<void> {
+            boundary::TaskResult result;
+            result.set_task(task.task());
+            result.set_http_status(status);
+            result.set_body(body);
+            auto reporting = delivery_->report(std::move(result));
+            const auto reported = co_await std::move(reporting);
+            EXPECT_TRUE(reported);
+        });
+    }
+    // A leaf as the upper level would write it, and its receipt from this node's log.
+    std::string upper_receipt(const storage::rows::Origin& origin, ByteView body, std::string result = "accepted") {
+        std::uint64_t index = 0;
+        std::promise<void> done;
+        storage::Operation operation;
+        operation.apply = [&](storage::Batch& batch) {
+            storage::Leaf leaf;
+            leaf.action = "submit";
+            leaf.result = result;
+            crypto::Digest content{};
+            std::ranges::copy(as_bytes(origin.digest()), content.begin());
+            leaf.object = {"submission", std::string(32, 'a'), crypto::sha256(body), content};
+            leaf.origin = storage::LeafOrigin{origin.node(), origin.index(), content};
+            index = leaves_->append(batch, leaf);
+            return Result<void>{};
+        };
+        operation.done = [&done](Result<storage::Committed>) { done.set_value(); };
+        must(ledger_->submit(std::move(operation)));
+        done.get_future().wait();
+        return must(newest_receipt(*ledger_, index));
+    }
+    storage::rows::Origin origin_of(const Answer& answer) {
+        const auto snapshot = must(ledger_->engine().snapshot());
+        const auto id = *storage::submission_id_from_text(answer.outcome.id());
+        return must(storage::find_submission(*snapshot, id))->origin();
+    }
+    std::string state_of(const Answer& answer, std::string_view level) {
+        const auto snapshot = must(ledger_->engine().snapshot());
+        const auto id = *storage::submission_id_from_text(answer.outcome.id());
+        const auto row = must(storage::find_acknowledgement(*snapshot, id, level));
+        if (!row) {
+            return "none";
+        }
+        using storage::rows::Acknowledgement;
+        return row->state() == Acknowledgement::WAITING     ? "waiting"
+               : row->state() == Acknowledgement::DELIVERED ? "delivered"
+                                                            : "refused";
+    }
+
+    std::unique_ptr<Delivery> delivery_;
+    boundary::Descriptor stream_;
+};
+
+TEST_F(OutgoingParcels, WrapTheSameOriginalInTheSameBytesAtEveryTry) {
+    const std::string original = sign(rows(1, 2));
+    const Answer answer = put("a.p7m", original);
+    ASSERT_EQ(answer.outcome.kind(), Outcome::CREATED) << answer.code;
+    const auto first = next();
+    EXPECT_EQ(first.put().path(), "/v1/submissions/administrative-penalty/city.province.1");
+    EXPECT_EQ(first.put().body().size(), first.put().length());
+    const auto at = first.put().body().find(original);
+    ASSERT_NE(at, std::string::npos);
+    // What follows the original is the manifest: one line of canonical JSON.
+    const std::string rest = first.put().body().substr(at + original.size());
+    EXPECT_EQ(rest.substr(0, rest.find('\n')).find("{\"catalog\":\"administrative-penalty\""), 0U) << rest;
+    report(first, 0);
+    const auto again = next();
+    EXPECT_EQ(again.put().body(), first.put().body());
+    EXPECT_NE(again.task(), first.task());
+    EXPECT_EQ(state_of(answer, "province"), "waiting");
+}
+
+TEST_F(OutgoingParcels, CountAsDeliveredOnlyByAReceiptForExactlyThem) {
+    const Answer answer = put("a.p7m", sign(rows(1, 1)));
+    const auto origin = origin_of(answer);
+    storage::rows::Origin other = origin;
+    other.set_index(origin.index() + 1000);
+    const auto body_of = [](const boundary::Task& task) { return as_bytes(task.put().body()); };
+    std::vector<std::function<std::string(const boundary::Task&)>> wrong = {
+        [](const auto&) { return std::string("not a receipt"); },
+        [&](const auto& task) { return upper_receipt(other, body_of(task)); },
+        [&](const auto&) { return upper_receipt(origin, as_bytes("another parcel")); },
+        [&](const auto& task) { return upper_receipt(origin, body_of(task), "refused"); },
+        [&](const auto&) { return answer.outcome.receipt(); },
+        [&](const auto& task) {
+            std::string text = upper_receipt(origin, body_of(task));
+            text[text.size() - 10] = text[text.size() - 10] == 'A' ? 'B' : 'A';  // in the signature
+            return text;
+        },
+    };
+    for (std::size_t i = 0; i < wrong.size(); ++i) {
+        const auto task = next();
+        ASSERT_TRUE(task.has_put()) << i;
+        report(task, 201, wrong[i](task));
+        EXPECT_EQ(state_of(answer, "province"), "waiting") << "answer " << i;
+    }
+    EXPECT_EQ(delivery_->links()[0].backlog(), 1U);
+    const auto task = next();
+    report(task, 201, upper_receipt(origin, body_of(task)));
+    EXPECT_EQ(state_of(answer, "province"), "delivered");
+    EXPECT_EQ(state_of(answer, "nation"), "waiting");
+    EXPECT_EQ(delivery_->links()[0].backlog(), 0U);
+    EXPECT_EQ(leaves_with({"\"action\":\"deliver\"", "\"result\":\"accepted\"", "\"reason\":\"province\""}), 1);
+}
+
+TEST_F(OutgoingParcels, AreAskedAfterUntilTheLevelsBeyondHaveThem) {
+    const Answer answer = put("a.p7m", sign(rows(1, 1)));
+    const auto origin = origin_of(answer);
+    const auto task = next();
+    report(task, 200, upper_receipt(origin, as_bytes(task.put().body())));
+    auto question = next();
+    EXPECT_EQ(question.get().path(), "/v1/submissions/" + std::string(32, 'a'));
+    report(question, 200, "waiting\n");
+    question = next();
+    ASSERT_TRUE(question.has_get());
+    report(question, 200, "delivered\nnot a receipt");
+    EXPECT_EQ(state_of(answer, "nation"), "waiting");
+    question = next();
+    report(question, 200, "delivered\n" + upper_receipt(origin, as_bytes("the province's parcel")));
+    EXPECT_EQ(state_of(answer, "nation"), "delivered");
+    EXPECT_EQ(leaves_with({"\"action\":\"deliver\"", "\"reason\":\"nation\""}), 1);
+    const auto snapshot = must(ledger_->engine().snapshot());
+    EXPECT_EQ(must(storage::find_route(*snapshot, "province")).first_unsettled(), 2U);
+}
+
+TEST_F(OutgoingParcels, ThatAreRefusedConsumeTheirNumberAndNeverBlockTheRoute) {
+    const Answer first = put("a.p7m", sign(rows(1, 1)));
+    const Answer second = put("b.p7m", sign(rows(2, 1)));
+    const auto task = next();
+    EXPECT_EQ(task.put().path(), "/v1/submissions/administrative-penalty/city.province.1");
+    report(task, 422, "{}");
+    EXPECT_EQ(state_of(first, "province"), "refused");
+    EXPECT_EQ(state_of(first, "nation"), "refused");
+    const auto other = next();
+    EXPECT_EQ(other.put().path(), "/v1/submissions/administrative-penalty/city.province.2");
+    report(other, 201, upper_receipt(origin_of(second), as_bytes(other.put().body())));
+    EXPECT_EQ(state_of(second, "province"), "delivered");
+    const auto link = delivery_->links()[0];
+    EXPECT_EQ(link.backlog(), 0U);
+    EXPECT_EQ(link.delivered(), 1U);
+    EXPECT_EQ(link.next_sequence(), 3U);
+}
+
+TEST_F(OutgoingParcels, SurviveARestartOfTheVaultAndOfTheCourier) {
+    std::vector<Answer> answers;
+    for (int i = 0; i < 20; ++i) {
+        answers.push_back(put("f" + std::to_string(i), sign(rows(i, 1))));
+    }
+    const auto lost = next();
+    on_loop([this, &lost]() -> asio::awaitable<void> {
+        delivery_->abandon({lost.task()});
+        co_return;
+    });
+    rebind();  // nothing in memory is left
+    std::set<std::string> paths;
+    for (int i = 0; i < 20; ++i) {
+        const auto task = next_put();
+        EXPECT_TRUE(paths.insert(task.put().path()).second) << task.put().path();
+        const auto sequence = storage::parse_parcel_name(task.put().path().substr(task.put().path().rfind('/') + 1));
+        const auto& answer = answers.at(static_cast<std::size_t>(sequence->sequence() - 1));
+        report(task, 201, upper_receipt(origin_of(answer), as_bytes(task.put().body())));
+        EXPECT_EQ(state_of(answer, "province"), "delivered");
+    }
+    EXPECT_EQ(delivery_->links()[0].backlog(), 0U);
+}
+
+TEST_F(OutgoingParcels, StreamWhatDoesNotFitAPacket) {
+    const std::string original = sign(rows(1, 2000, std::string(100, 'v')));
+    const Answer answer = put("large.p7m", original);
+    ASSERT_EQ(answer.outcome.kind(), Outcome::CREATED) << answer.code;
+    const auto task = next();
+    ASSERT_FALSE(task.put().has_body());
+    std::string body;
+    char buffer[65536];
+    for (;;) {
+        const auto size = ::read(stream_.get(), buffer, sizeof buffer);
+        if (size <= 0) {
+            break;
+        }
+        body.append(buffer, static_cast<std::size_t>(size));
+    }
+    EXPECT_EQ(body.size(), task.put().length());
+    EXPECT_NE(body.find(original), std::string::npos);
+    report(task, 201, upper_receipt(origin_of(answer), as_bytes(body)));
+    EXPECT_EQ(state_of(answer, "province"), "delivered");
+}
+
+}  // namespace
+}  // namespace xinfu::vault::test

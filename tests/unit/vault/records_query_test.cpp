@@ -1,0 +1,138 @@
+// A query is audited before its answer leaves; a no-hit is evidence too; masks are by role.
+#include "tests/unit/vault/fixture.hpp"
+
+#include "crypto/tlog_proof.hpp"
+#include "daemon/vault/records_query.hpp"
+#include "storage/records.hpp"
+
+namespace xinfu::vault::test {
+namespace {
+
+using boundary::GatewayReply;
+using boundary::GatewayRequest;
+
+constexpr std::string_view kCatalog = "administrative-penalty";
+constexpr std::string_view kCanonical =
+    "{\"CF_WSH\":\"\xE7\xBD\x9A\\\"1\\\"\xE5\x8F\xB7\",\"CF_XDR_MC\":\"\xE5\xBC\xA0\xE4\xB8\x89\xE4\xB8\xB0\"}";
+
+class RecordsQueryTest : public VaultTest {
+protected:
+    void SetUp() override {
+        auto set = default_policies();
+        auto& catalog = set->catalogs.at(std::string(kCatalog));
+        auto* number = catalog.add_fields();
+        number->set_code("CF_WSH");
+        auto* name = catalog.add_fields();
+        name->set_code("CF_XDR_MC");
+        name->set_mask("1,0");
+        policies::Role special;
+        special.name = "special_operator";
+        special.kind = "machine";
+        special.unmasked = true;
+        special.grants.push_back({"query", "*", policies::Scope::all});
+        set->access.roles.push_back(special);
+        special.name = "plain";
+        special.unmasked = false;
+        set->access.roles.push_back(special);
+        policies_.replace(set);
+        handshakes_.emplace(HandshakePeer::gateway, *context_, handles_, revocations_);
+        gateway_.emplace(*context_, handles_, revocations_, sessions_);
+    }
+    std::string connect(std::vector<std::string> roles) {
+        const auto number = ++connections_;
+        return handshakes_->prove(number, enrol_machine("m-" + std::to_string(number), kUnit, std::move(roles)))
+            .proven()
+            .handle();
+    }
+    // A submission with one record about `subject`.
+    void add_record(std::string_view subject, storage::rows::Submission::State state) {
+        const auto id = storage::make_submission_id(clock_->now().time_since_epoch().count(),
+                                                    crypto::system_random().array<10>());
+        const auto key = crypto::system_random().array<32>();
+        change([&](storage::WriteTransaction& transaction) {
+            storage::rows::Submission row;
+            row.set_state(state);
+            row.set_catalog(std::string(kCatalog));
+            row.set_unit(std::string(kUnit));
+            const Bytes wrapped = must(keys_->wrap_data_key(kUnit, id, key));
+            row.set_wrapped_key(wrapped.data(), wrapped.size());
+            row.set_blocks(1);
+            must(storage::put_submission(transaction, id, row));
+            storage::rows::RecordBlock block;
+            auto* record = block.add_records();
+            record->set_canonical(std::string(kCanonical));
+            record->set_subject(std::string(subject));
+            const storage::RecordSealer sealer(id, key);
+            must(storage::put_record_block(transaction, id, 0, sealer.seal_block(0, block)));
+            must(storage::put_subject_entry(
+                transaction, storage::subject_key(keys_->index(), kCatalog, subject), {id, 0}));
+        });
+    }
+    GatewayReply query(const std::string& handle, std::string_view subject, const std::string& purpose) {
+        GatewayRequest request;
+        request.set_handle(handle);
+        request.mutable_query_records()->set_catalog(std::string(kCatalog));
+        request.mutable_query_records()->set_subject(std::string(subject));
+        request.mutable_query_records()->set_purpose(purpose);
+        return gateway_->ask(request);
+    }
+
+    std::optional<HandshakePeerDouble> handshakes_;
+    std::optional<GatewayDouble> gateway_;
+    std::uint64_t connections_ = 0;
+};
+
+TEST_F(RecordsQueryTest, AnswersMaskedRecordsWithAReceiptOfTheQuery) {
+    add_record(kOtherUnit, storage::rows::Submission::ACCEPTED);
+    const GatewayReply head = query(connect({"plain"}), kOtherUnit, "loan review");
+    ASSERT_EQ(head.records().count(), 1U);
+    const std::string record = gateway_->receive().text().part();
+    EXPECT_NE(record.find("\xE5\xBC\xA0**"), std::string::npos) << record;
+    EXPECT_EQ(record.find("\xE4\xB8\x89"), std::string::npos) << record;
+    EXPECT_NE(record.find("\\\"1\\\""), std::string::npos) << "other fields stay as they are";
+
+    const auto proof = must(crypto::parse_tlog_proof(head.records().receipt()));
+    const auto verifier = must(crypto::NoteVerifier::parse(log_key_));
+    EXPECT_TRUE(crypto::verify_tlog_proof(proof, {&verifier}).has_value());
+    const std::string leaf(as_text(proof.extra));
+    EXPECT_NE(leaf.find("\"query\""), std::string::npos);
+    EXPECT_EQ(leaf.find(kOtherUnit), std::string::npos) << "no subject in a leaf";
+    EXPECT_EQ(leaf.find("loan"), std::string::npos) << "no purpose in a leaf";
+}
+
+TEST_F(RecordsQueryTest, ShowsUnmaskedRecordsToWhoMaySeeThem) {
+    add_record(kOtherUnit, storage::rows::Submission::ACCEPTED);
+    ASSERT_EQ(query(connect({"special_operator"}), kOtherUnit, "review").records().count(), 1U);
+    EXPECT_EQ(gateway_->receive().text().part(), kCanonical);
+}
+
+TEST_F(RecordsQueryTest, ShowsOnlyWhatIsAccepted) {
+    add_record(kOtherUnit, storage::rows::Submission::PENDING);
+    add_record(kOtherUnit, storage::rows::Submission::WITHDRAWN);
+    const GatewayReply reply = query(connect({"plain"}), kOtherUnit, "review");
+    ASSERT_TRUE(reply.has_records());
+    EXPECT_EQ(reply.records().count(), 0U);
+    EXPECT_FALSE(reply.more());
+    EXPECT_FALSE(reply.records().receipt().empty()) << "a no-hit is evidence too";
+}
+
+TEST_F(RecordsQueryTest, NeedsAPurposeAndASubjectThatCanBeOne) {
+    const std::string handle = connect({"plain"});
+    EXPECT_EQ(query(handle, kOtherUnit, " ").problem().code(), "XF-2006");
+    EXPECT_EQ(query(handle, kOtherUnit, std::string(501, 'p')).problem().code(), "XF-2006");
+    EXPECT_EQ(query(handle, "11219900MB0A000185", "review").problem().code(), "XF-2007") << "a wrong check character";
+    EXPECT_EQ(leaves_with({"\"query\"", "XF-2006"}), 1);
+    EXPECT_EQ(leaves_with({"\"query\"", "XF-2007"}), 1);
+}
+
+TEST(MaskRecord, RefusesTextThatTheVaultDidNotWrite) {
+    const MaskField same = [](std::string_view, std::string_view value, const auto&) { return std::string(value); };
+    EXPECT_EQ(mask_record(kCanonical, same), kCanonical);
+    EXPECT_EQ(mask_record("{\"a\":\"\\u0001\\n\"}", same), "{\"a\":\"\\u0001\\n\"}");
+    for (const std::string_view wrong : {"", "{", "{\"a\":1}", "{\"a\":\"b\"", "{\"a\":\"b\"}x", "{\"a\":\"\\u4e00\"}"}) {
+        EXPECT_EQ(mask_record(wrong, same), "") << wrong;
+    }
+}
+
+}  // namespace
+}  // namespace xinfu::vault::test
