@@ -1,6 +1,6 @@
 // Manifest: what a parcel says of the original it carries, in canonical JSON.
 //
-// Format:  docs/formats/parcel.md
+// Format:  docs/FORMATS.md
 // Trust:   hostile; signed by the sending node, which is the vault's to verify.
 #pragma once
 
