@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
+#include <ctime>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -59,6 +61,16 @@ std::string find_token(const Request::Parser::value_type& head) {
     // Anything but printable ASCII is none of ours, and not even fit for a message's text.
     const bool plain = std::ranges::all_of(token, [](char c) { return c > 0x20 && c < 0x7f; });
     return plain && token.size() <= kTokenBytesMax ? token : std::string{};
+}
+
+// RFC 9110 section 5.6.7: "Sun, 06 Nov 1994 08:49:37 GMT"
+std::string http_date() {
+    const std::time_t now = std::time(nullptr);
+    std::tm parts{};
+    ::gmtime_r(&now, &parts);
+    std::array<char, 40> date{};
+    const std::size_t length = std::strftime(date.data(), date.size(), "%a, %d %b %Y %H:%M:%S GMT", &parts);
+    return {date.data(), length};
 }
 
 std::string_view act_name(Act act) {
@@ -426,7 +438,8 @@ std::string Connection::head_of(const Request* request, const Response& response
     }
     status_ = response.status;
     const auto reason = http::obsolete_reason(static_cast<http::status>(response.status));
-    std::string head = "HTTP/1.1 " + std::to_string(response.status) + " " + text(reason) + "\r\n";
+    std::string head = "HTTP/1.1 " + std::to_string(response.status) + " " + text(reason) + "\r\nDate: " +
+                       http_date() + "\r\n";
     bool cache_said = false;
     for (const auto& [name, value] : response.headers) {
         head += name + ": " + value + "\r\n";

@@ -112,7 +112,6 @@ int main(int argc, char** argv) {
         asio::co_spawn(io, keep_watchdog(service, *interval), asio::detached);
     }
     server.start();
-    service.status("waiting for the vault");
     io.run();
     return 0;
 }

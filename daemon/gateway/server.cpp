@@ -97,6 +97,9 @@ void Server::start() {
         asio::co_spawn(io_, accept_metrics(), asio::detached);
     }
     asio::co_spawn(io_, tell_refusals(), asio::detached);
+    // Up, whether or not the vault is there already: connections wait for it, and /readyz says what serves.
+    service_.ready();
+    service_.status("waiting for the vault");
 }
 
 void Server::replace_limits(const config::GatewayLimits& limits) {
@@ -108,9 +111,6 @@ void Server::show_status(bool linked) {
     if (linked) {
         ++metrics_.vault_links_total;
         service_.status("serving");
-        if (!std::exchange(ready_said_, true)) {
-            service_.ready();
-        }
     } else {
         service_.status("waiting for the vault");
         service_.log(boundary::Level::warning, "the vault's connection ended");

@@ -55,7 +55,6 @@ private:
     std::optional<asio::ip::tcp::acceptor> metrics_listener_;
     std::set<std::shared_ptr<Connection>> connections_;
     unsigned metrics_open_ = 0;
-    bool ready_said_ = false;
 };
 
 }  // namespace xinfu::gateway

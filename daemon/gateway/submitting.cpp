@@ -175,7 +175,9 @@ asio::awaitable<Answer> submit(Connection& connection, Request& request, Route r
     if (length) {
         open.set_length(*length);
     }
-    if (length && *length <= boundary::kPartSizeBytesMax && !request.expects) {
+    // A body this small costs less than a question of its own, even where the client waits to be told to go on (curl
+    // does so whatever the size).
+    if (length && *length <= boundary::kPartSizeBytesMax) {
         BodyFailure failure;
         auto reading = connection.read_small_body(request, boundary::kPartSizeBytesMax, failure);
         auto body = co_await std::move(reading);

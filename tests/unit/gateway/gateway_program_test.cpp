@@ -46,7 +46,7 @@ TEST_F(GatewayProgram, PassesASmallFileOnWithItsQuestion) {
     EXPECT_EQ(asked.handle(), "0123456789abcdef");
     EXPECT_EQ(asked.source().address(), std::string("\x7f\0\0\1", 4));
     EXPECT_EQ(asked.open_submission().length(), 20'000U);
-    EXPECT_EQ(asked.open_submission().body(), Pki::get().text("small"));
+    EXPECT_TRUE(asked.open_submission().body() == Pki::get().text("small"));
 }
 
 TEST_F(GatewayProgram, StreamsALargeFileHoweverItComes) {
@@ -287,9 +287,8 @@ TEST_F(GatewayProgram, ServesMetricsWithoutTls) {
 TEST(GatewayProgramLimits, EndABodyThatDoesNotComeAndAHeadThatDoesNotEnd) {
     GatewayProcess gateway("    body_bytes_per_second: 5000\n    body_window_seconds: 1\n    head_seconds: 1\n");
     auto vault = gateway.connect_vault();
-    const auto file = file_of(200'000, "large");
-    const auto ran = gateway.curl("-H 'Expect:' --limit-rate 1000 -T " + file + " " + gateway.url("/v1/submissions/c/slow"));
-    EXPECT_NE(ran.code, 0);
+    const auto body = gateway.raw("printf 'PUT /v1/submissions/c/slow HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 200000\\r\\n\\r\\nx'; sleep 3");
+    EXPECT_EQ(body.output, "");
     EXPECT_TRUE(vault->wait_for(GatewayRequest::kFinishSubmission).finish_submission().aborted());
     const auto began = std::chrono::steady_clock::now();
     const auto head = gateway.raw("printf 'GET /v1/status HTTP/1.1\\r\\n'; sleep 4");
