@@ -44,11 +44,11 @@ private:
 std::unique_ptr<Ledger> make_ledger(const std::string& directory) {
     auto engine =
         open_lmdb_engine(directory, {.create = true}, std::make_shared<crypto::Sealer>(Bytes(32, 1)));
-    auto signer = std::make_shared<crypto::NoteSigner>(
-        std::move(*crypto::NoteSigner::from_seed("bench/log", Bytes(32, 2))));
+    auto signer =
+        std::make_shared<crypto::NoteSigner>(*crypto::NoteSigner::from_seed("bench/log", Bytes(32, 2)));
     Ledger::Options options;
     options.origin = "bench/log";
-    return std::move(*open_ledger(std::move(*engine), options, signer, std::make_shared<SystemClock>()));
+    return *open_ledger(std::move(*engine), options, signer, std::make_shared<SystemClock>());
 }
 
 Leaf bench_leaf() {
@@ -169,11 +169,11 @@ BENCHMARK(inclusion_proof)->ArgName("anywhere")->Arg(0)->Arg(1);
 
 void object_write(benchmark::State& state) {
     const BenchDirectory directory;
-    const auto store = std::move(*open_object_store(directory.path() + "/objects"));
+    const auto store = *open_object_store(directory.path() + "/objects");
     const Bytes piece(std::size_t{1} << 20, 7);
     ObjectId id{};
     for (auto _ : state) {
-        const auto writer = std::move(*store->create(id, Bytes(32, 1)));
+        const auto writer = *store->create(id, Bytes(32, 1));
         for (int i = 0; i < 256; ++i) {
             if (!writer->write(piece)) {
                 std::abort();

@@ -54,8 +54,7 @@ inline std::shared_ptr<const crypto::Sealer> make_sealer(std::uint8_t key = 7) {
     return std::make_shared<crypto::Sealer>(Bytes(32, key));
 }
 inline std::shared_ptr<const crypto::NoteSigner> make_signer(std::uint8_t seed = 9) {
-    return std::make_shared<crypto::NoteSigner>(
-        std::move(*crypto::NoteSigner::from_seed(kOrigin, Bytes(32, seed))));
+    return std::make_shared<crypto::NoteSigner>(*crypto::NoteSigner::from_seed(kOrigin, Bytes(32, seed)));
 }
 
 inline Result<std::unique_ptr<Engine>> try_engine(const std::string& directory, std::uint8_t key = 7,

@@ -117,8 +117,8 @@ TEST(Ledger, AnErrorRefusesOnlyItsOwnOperation) {
 
 TEST(Ledger, WhatDoesNotFitIsRefusedAndTheRestOfItsBatchIsKept) {
     const TestDirectory directory;
-    const auto ledger = std::move(
-        *testing::try_ledger(directory.path(), std::make_shared<ToldClock>(), make_options(), 2 << 20));
+    const auto ledger =
+        *testing::try_ledger(directory.path(), std::make_shared<ToldClock>(), make_options(), 2 << 20);
     Gate gate(*ledger);
     auto before = submit(*ledger, [](Batch& batch) { return put_row(batch, "before"); });
     auto large = submit(*ledger, [](Batch& batch) -> Result<void> {

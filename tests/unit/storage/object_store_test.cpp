@@ -32,7 +32,7 @@ Bytes content(std::size_t size) {
 class ObjectStoreTest : public ::testing::Test {
 protected:
     void store(const ObjectId& id, const Bytes& bytes, std::size_t step = 10'000) {
-        const auto writer = std::move(*store_->create(id, key_));
+        const auto writer = *store_->create(id, key_);
         for (std::size_t at = 0; at < bytes.size(); at += step) {
             ASSERT_TRUE(writer->write(ByteView(bytes).subspan(at, std::min(step, bytes.size() - at))));
         }
@@ -58,7 +58,7 @@ protected:
         }
     }
     TestDirectory directory_;
-    std::unique_ptr<ObjectStore> store_ = std::move(*open_object_store(directory_.path("objects")));
+    std::unique_ptr<ObjectStore> store_ = *open_object_store(directory_.path("objects"));
     Bytes key_ = Bytes(32, 3);
 };
 
@@ -114,7 +114,7 @@ TEST_F(ObjectStoreTest, TheContentIsNotReadableInTheFile) {
 TEST_F(ObjectStoreTest, AnUnfinishedObjectIsNotThere) {
     const ObjectId id = make_id(1);
     {
-        const auto writer = std::move(*store_->create(id, key_));
+        const auto writer = *store_->create(id, key_);
         ASSERT_TRUE(writer->write(content(500'000)));
         EXPECT_EQ(load(id).error(), Errc::not_found);
         EXPECT_EQ(store_->create(id, key_).error(), Errc::exists);
