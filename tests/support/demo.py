@@ -165,7 +165,10 @@ class Demo:
                 elif ":" in line:
                     key, value = line.split(":", 1)
                     fields[key.strip().lower()] = value.strip()
-        answer = Answer(int(done.stdout or 0), fields, body.read_bytes() if body.exists() else b"", done.returncode,
+        status = int(done.stdout or 0)
+        if status < 200:
+            status = 0  # only an interim answer came: there is none
+        answer = Answer(status, fields, body.read_bytes() if body.exists() else b"", done.returncode,
                         done.stderr.decode(errors="replace"))
         headers.unlink(missing_ok=True)
         body.unlink(missing_ok=True)
