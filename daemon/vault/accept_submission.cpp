@@ -43,6 +43,16 @@ bool is_name(std::string_view name) {
     return true;
 }
 
+std::string_view result_name(Outcome::Kind kind) {
+    switch (kind) {
+        case Outcome::CREATED: return "accepted";
+        case Outcome::REPEATED: return "repeated";
+        case Outcome::PENDING: return "pending";
+        case Outcome::CHECKED: return "checked";
+        default: return "refused";
+    }
+}
+
 // Days since 1970-01-01 in Asia/Shanghai, which is UTC+8 all year.
 std::int32_t today_in_shanghai(storage::Milliseconds now) {
     return static_cast<std::int32_t>(
@@ -572,6 +582,11 @@ asio::awaitable<void> Intake::Submission::answer() {
         exchange_->stop_waiting();
     }
     const Decision& decision = *decision_;
+    const std::string labels = "{catalog=\"" + (candidate_->catalog ? candidate_->catalog->name() : std::string()) +
+                               "\",result=\"" + std::string(result_name(decision.kind)) + "\"}";
+    context_.metrics.add("xinfu_submissions_total" + labels);
+    context_.metrics.add("xinfu_submission_body_bytes_total" + labels, static_cast<double>(candidate_->body_length));
+    context_.metrics.add("xinfu_submission_records_total" + labels, static_cast<double>(decision.counts.records()));
     boundary::GatewayReply reply;
     auto& outcome = *reply.mutable_outcome();
     outcome.set_kind(decision.kind);

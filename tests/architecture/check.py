@@ -17,7 +17,7 @@ MAY_INCLUDE = {
     "daemon/config": {"daemon/config", "crypto"},
     "daemon/tls": {"daemon/tls", "crypto"},
     "daemon/gateway": {"daemon/gateway", "daemon/boundary", "daemon/config", "daemon/tls", "policies", "crypto"},
-    "daemon/inspector": {"daemon/inspector", "daemon/boundary", "policies", "crypto"},
+    "daemon/inspector": {"daemon/inspector", "daemon/boundary", "daemon/config", "policies", "crypto"},
     "daemon/vault": {"daemon/vault", "daemon/boundary", "daemon/config", "policies", "storage", "crypto"},
     "daemon/courier": {"daemon/courier", "daemon/boundary", "daemon/config", "daemon/tls", "policies", "crypto"},
     "daemon/supervisor": {"daemon/supervisor", "daemon/boundary", "daemon/config", "crypto"},
