@@ -61,8 +61,8 @@ std::string to_base64(ByteView bytes) {
     text.reserve((bytes.size() + 2) / 3 * 4);
     std::size_t i = 0;
     for (; i + 3 <= bytes.size(); i += 3) {
-        const std::uint32_t word = static_cast<std::uint32_t>(bytes[i]) << 16 |
-                                   static_cast<std::uint32_t>(bytes[i + 1]) << 8 | bytes[i + 2];
+        const std::uint32_t word =
+            static_cast<std::uint32_t>(bytes[i]) << 16 | static_cast<std::uint32_t>(bytes[i + 1]) << 8 | bytes[i + 2];
         for (int shift = 18; shift >= 0; shift -= 6) {
             text.push_back(kBase64Digits[word >> shift & 63]);
         }

@@ -8,8 +8,7 @@
 namespace xinfu::crypto {
 namespace {
 
-constexpr std::int64_t kIntegerMax =
-    (std::int64_t{1} << 53) - 1;  // RFC 7493 section 2.2: exact in every reader
+constexpr std::int64_t kIntegerMax = (std::int64_t{1} << 53) - 1;  // RFC 7493 section 2.2: exact in every reader
 
 constexpr std::array<bool, 256> kEscaped = [] {
     std::array<bool, 256> escaped{};
@@ -50,27 +49,14 @@ void append_escape(std::string& out, char c) {
     static constexpr std::string_view kDigits = "0123456789abcdef";
     out.push_back('\\');
     switch (c) {
-        case '\b':
-            out.push_back('b');
-            return;
-        case '\t':
-            out.push_back('t');
-            return;
-        case '\n':
-            out.push_back('n');
-            return;
-        case '\f':
-            out.push_back('f');
-            return;
-        case '\r':
-            out.push_back('r');
-            return;
+        case '\b': out.push_back('b'); return;
+        case '\t': out.push_back('t'); return;
+        case '\n': out.push_back('n'); return;
+        case '\f': out.push_back('f'); return;
+        case '\r': out.push_back('r'); return;
         case '"':
-        case '\\':
-            out.push_back(c);
-            return;
-        default:
-            break;
+        case '\\': out.push_back(c); return;
+        default: break;
     }
     const auto value = static_cast<unsigned char>(c);
     out += "u00";
@@ -202,8 +188,7 @@ std::string JsonObject::encode() const {
     for (const auto& member : members_) {
         ordered.push_back(&member);
     }
-    std::ranges::sort(ordered,
-                      [](const auto* a, const auto* b) { return canonical_less(a->first, b->first); });
+    std::ranges::sort(ordered, [](const auto* a, const auto* b) { return canonical_less(a->first, b->first); });
     std::string out = "{";
     for (std::size_t i = 0; i < ordered.size(); ++i) {
         assert(i == 0 || ordered[i - 1]->first != ordered[i]->first);
@@ -228,9 +213,7 @@ void append_canonical_record(std::string& out, std::span<const TextField> fields
             size += field.first.size() + field.second.size() + 6;
         }
     }
-    const auto less = [](const TextField* a, const TextField* b) {
-        return canonical_less(a->first, b->first);
-    };
+    const auto less = [](const TextField* a, const TextField* b) { return canonical_less(a->first, b->first); };
     if (!std::ranges::is_sorted(ordered, less)) {
         std::ranges::sort(ordered, less);
     }

@@ -20,7 +20,9 @@ constexpr std::size_t kBundleMax = 256;
 constexpr std::size_t kBundleSizeBytesMax = 4 * 1024 * 1024;
 constexpr std::size_t kStrengthBitsMin = 110;  // RSA-2048 and P-256 pass, RSA-1024 does not
 
-Bytes copy(ByteView bytes) { return {bytes.begin(), bytes.end()}; }
+Bytes copy(ByteView bytes) {
+    return {bytes.begin(), bytes.end()};
+}
 
 UtcSeconds to_seconds(const Botan::X509_Time& time) {
     return std::chrono::floor<std::chrono::seconds>(time.to_std_timepoint());
@@ -172,9 +174,9 @@ Result<void> validate_path(const Certificate& certificate, const std::vector<Cer
     }
     // No revocation information and no OCSP here: lists are the vault's own business. Anchors are those the operator
     // named, self-signed or not.
-    const Botan::Path_Validation_Restrictions restrictions(
-        false, kStrengthBitsMin, false, std::chrono::seconds::zero(),
-        std::make_unique<Botan::Certificate_Store_In_Memory>(), false, false);
+    const Botan::Path_Validation_Restrictions restrictions(false, kStrengthBitsMin, false, std::chrono::seconds::zero(),
+                                                           std::make_unique<Botan::Certificate_Store_In_Memory>(),
+                                                           false, false);
     const auto usage = use == CertificateUse::tls_client   ? Botan::Usage_Type::TLS_CLIENT_AUTH
                        : use == CertificateUse::tls_server ? Botan::Usage_Type::TLS_SERVER_AUTH
                                                            : Botan::Usage_Type::UNSPECIFIED;
@@ -182,12 +184,9 @@ Result<void> validate_path(const Certificate& certificate, const std::vector<Cer
     if (!result.successful_validation()) {
         switch (result.result()) {
             case Botan::Certificate_Status_Code::CERT_NOT_YET_VALID:
-            case Botan::Certificate_Status_Code::CERT_HAS_EXPIRED:
-                return Errc::certificate_expired;
-            case Botan::Certificate_Status_Code::INVALID_USAGE:
-                return Errc::certificate_wrong_usage;
-            default:
-                return Errc::certificate_untrusted;
+            case Botan::Certificate_Status_Code::CERT_HAS_EXPIRED: return Errc::certificate_expired;
+            case Botan::Certificate_Status_Code::INVALID_USAGE: return Errc::certificate_wrong_usage;
+            default: return Errc::certificate_untrusted;
         }
     }
     if (use == CertificateUse::signing && !certificate.may_sign()) {

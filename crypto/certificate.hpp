@@ -41,17 +41,17 @@ public:
     const DistinguishedName& subject() const { return subject_; }
     // A unit's code: organizationIdentifier, or serialNumber when that is absent.
     const std::string& unit_code() const;
-    const Bytes& issuer() const { return issuer_; }           // raw DER Name
-    const Bytes& subject_name() const { return subject_name_; }  // raw DER Name
-    const Bytes& serial() const { return serial_; }           // the INTEGER's contents
+    const Bytes& issuer() const { return issuer_; }                                  // raw DER Name
+    const Bytes& subject_name() const { return subject_name_; }                      // raw DER Name
+    const Bytes& serial() const { return serial_; }                                  // the INTEGER's contents
     const Bytes& subject_key_identifier() const { return subject_key_identifier_; }  // empty: absent
-    Bytes public_key() const;                                 // SubjectPublicKeyInfo, DER
+    Bytes public_key() const;                                                        // SubjectPublicKeyInfo, DER
     UtcSeconds not_before() const { return not_before_; }
-    UtcSeconds not_after() const { return not_after_; }       // inclusive
+    UtcSeconds not_after() const { return not_after_; }  // inclusive
     bool valid_at(UtcSeconds time) const { return not_before_ <= time && time <= not_after_; }
-    bool is_authority() const;                                // may issue certificates
-    bool may_sign() const;                                    // keyUsage absent, digitalSignature or nonRepudiation
-    bool names_host(std::string_view host) const;             // DNS name or IP address of a TLS server
+    bool is_authority() const;                     // may issue certificates
+    bool may_sign() const;                         // keyUsage absent, digitalSignature or nonRepudiation
+    bool names_host(std::string_view host) const;  // DNS name or IP address of a TLS server
     std::string to_pem() const;
 
     const Botan::X509_Certificate& native() const { return *native_; }
@@ -76,7 +76,7 @@ Result<std::vector<Certificate>> read_certificates(ByteView document);
 enum class CertificateUse {
     tls_client,  // extended key usage clientAuth, if the extension is there
     tls_server,
-    signing,     // keyUsage digitalSignature or nonRepudiation, if the extension is there
+    signing,  // keyUsage digitalSignature or nonRepudiation, if the extension is there
 };
 
 // Whether a path leads from `certificate` over `intermediates` to one of `anchors`, everything on it valid at `time`,

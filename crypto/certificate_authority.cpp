@@ -20,11 +20,13 @@ namespace xinfu::crypto {
 namespace {
 
 constexpr std::size_t kRequestSizeBytesMax = 64 * 1024;
-constexpr std::size_t kSerialSize = 16;  // octets; RFC 5280 section 4.1.2.2 allows 20
-constexpr std::uint8_t kUsageDigitalSignature = 0x80;   // bit 0 of keyUsage
-constexpr std::uint8_t kUsageKeyCertSignCrlSign = 0x06; // bits 5 and 6
+constexpr std::size_t kSerialSize = 16;                  // octets; RFC 5280 section 4.1.2.2 allows 20
+constexpr std::uint8_t kUsageDigitalSignature = 0x80;    // bit 0 of keyUsage
+constexpr std::uint8_t kUsageKeyCertSignCrlSign = 0x06;  // bits 5 and 6
 
-void append(Bytes& out, ByteView bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
+void append(Bytes& out, ByteView bytes) {
+    out.insert(out.end(), bytes.begin(), bytes.end());
+}
 
 // keyUsage is a BIT STRING whose trailing zero bits are left out.
 Bytes key_usage(std::uint8_t bits) {
@@ -58,9 +60,9 @@ Result<Certificate> sign_certificate(const SigningKey& key, ByteView issuer, Byt
     const auto version = der_encode(der_context(0), {der_integer(2)});
     const auto serial = der_encode(kDerInteger, {random_serial()});
     const auto validity = der_encode(kDerSequence, {der_encode_time(not_before), der_encode_time(not_after)});
-    const auto body = der_encode(
-        kDerSequence, {version, serial, encode_signature_algorithm(key.kind()), issuer, validity, subject, public_key,
-                       der_encode(der_context(3), {der_encode(kDerSequence, {extensions})})});
+    const auto body =
+        der_encode(kDerSequence, {version, serial, encode_signature_algorithm(key.kind()), issuer, validity, subject,
+                                  public_key, der_encode(der_context(3), {der_encode(kDerSequence, {extensions})})});
     const auto der = encode_signed(key, body);
     if (!der) {
         return der.error();
@@ -74,7 +76,7 @@ Bytes subject_key_identifier(ByteView public_key) {
 
 Bytes authority_key_identifier(ByteView identifier) {
     return encode_extension("2.5.29.35", false,
-                     der_encode(kDerSequence, {der_encode(der_context(0, false), {identifier})}));
+                            der_encode(kDerSequence, {der_encode(der_context(0, false), {identifier})}));
 }
 
 template <class Number>
@@ -152,7 +154,7 @@ Result<CertificateAuthority> CertificateAuthority::create(const DistinguishedNam
     static constexpr std::uint8_t kTrue[1] = {0xff};
     // cA, and a path length of 0: it issues end-entity certificates, never further authorities.
     Bytes extensions = encode_extension("2.5.29.19", true,
-                                 der_encode(kDerSequence, {der_encode(kDerBoolean, {kTrue}), der_integer(0)}));
+                                        der_encode(kDerSequence, {der_encode(kDerBoolean, {kTrue}), der_integer(0)}));
     append(extensions, key_usage(kUsageKeyCertSignCrlSign));
     append(extensions, subject_key_identifier(public_key));
     auto certificate = sign_certificate(key, name, name, public_key, not_before, not_after, extensions);
@@ -174,8 +176,8 @@ Result<Certificate> CertificateAuthority::issue(const DistinguishedName& subject
     const auto key = Botan::X509::load_key(public_key);  // refuses what is no public key
     const auto client = der_oid("1.3.6.1.5.5.7.3.2");
     const auto server = der_oid("1.3.6.1.5.5.7.3.1");
-    const auto usages = options.hosts.empty() ? der_encode(kDerSequence, {client})
-                                              : der_encode(kDerSequence, {client, server});
+    const auto usages =
+        options.hosts.empty() ? der_encode(kDerSequence, {client}) : der_encode(kDerSequence, {client, server});
     Bytes extensions = encode_extension("2.5.29.19", true, der_encode(kDerSequence, {}));  // no authority
     append(extensions, key_usage(kUsageDigitalSignature));
     append(extensions, encode_extension("2.5.29.37", false, usages));
@@ -196,8 +198,8 @@ Result<Bytes> CertificateAuthority::revocation_list(const std::vector<Revoked>& 
                                                     UtcSeconds next_update, std::uint64_t number) const {
     Bytes entries;
     for (const auto& entry : revoked) {
-        append(entries, der_encode(kDerSequence,
-                                   {der_encode(kDerInteger, {entry.serial}), der_encode_time(entry.time)}));
+        append(entries,
+               der_encode(kDerSequence, {der_encode(kDerInteger, {entry.serial}), der_encode_time(entry.time)}));
     }
     Bytes extensions;
     if (!certificate_.subject_key_identifier().empty()) {
@@ -207,9 +209,8 @@ Result<Bytes> CertificateAuthority::revocation_list(const std::vector<Revoked>& 
     // An empty list of entries is left out altogether (RFC 5280 section 5.1.2.6).
     const auto list = entries.empty() ? Bytes{} : der_encode(kDerSequence, {entries});
     const auto body =
-        der_encode(kDerSequence, {der_integer(1), encode_signature_algorithm(key_.kind()),
-                                  certificate_.subject_name(), der_encode_time(this_update),
-                                  der_encode_time(next_update), list,
+        der_encode(kDerSequence, {der_integer(1), encode_signature_algorithm(key_.kind()), certificate_.subject_name(),
+                                  der_encode_time(this_update), der_encode_time(next_update), list,
                                   der_encode(der_context(0), {der_encode(kDerSequence, {extensions})})});
     return encode_signed(key_, body);
 }
@@ -272,8 +273,10 @@ std::string IssuedIndex::format() const {
 
 void IssuedIndex::add(const Certificate& certificate) {
     auto name = certificate.subject().common_name;
-    std::ranges::replace_if(name, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
-    entries.push_back({certificate.serial(), certificate.digest(), certificate.not_after(), std::nullopt, std::move(name)});
+    std::ranges::replace_if(
+        name, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+    entries.push_back(
+        {certificate.serial(), certificate.digest(), certificate.not_after(), std::nullopt, std::move(name)});
 }
 
 bool IssuedIndex::revoke(ByteView serial, UtcSeconds time) {

@@ -25,7 +25,7 @@ namespace xinfu::crypto {
 // What is asked for: a subject and the public key whose holder signed the request.
 struct CertificateRequest {
     DistinguishedName subject;
-    Bytes public_key;  // SubjectPublicKeyInfo, DER
+    Bytes public_key;                // SubjectPublicKeyInfo, DER
     std::vector<std::string> hosts;  // DNS names and addresses it asks for; whether it gets them is the issuer's to say
 };
 // PKCS #10, DER or PEM; the signature over it is verified.
@@ -50,16 +50,15 @@ public:
 
     // Subject as given, not as any request wished. keyUsage digitalSignature; extended key usage clientAuth, and
     // serverAuth with a subjectAltName when hosts are named. A random serial number.
-    Result<Certificate> issue(const DistinguishedName& subject, ByteView public_key,
-                              const IssueOptions& options) const;
+    Result<Certificate> issue(const DistinguishedName& subject, ByteView public_key, const IssueOptions& options) const;
 
     struct Revoked {
         Bytes serial;  // INTEGER contents
         UtcSeconds time{};
     };
     // A revocation list, DER.
-    Result<Bytes> revocation_list(const std::vector<Revoked>& revoked, UtcSeconds this_update,
-                                  UtcSeconds next_update, std::uint64_t number) const;
+    Result<Bytes> revocation_list(const std::vector<Revoked>& revoked, UtcSeconds this_update, UtcSeconds next_update,
+                                  std::uint64_t number) const;
 
 private:
     CertificateAuthority(SigningKey key, Certificate certificate)

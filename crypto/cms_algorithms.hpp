@@ -17,8 +17,8 @@ enum class SignatureFamily { rsa_pkcs1, rsa_pss, ecdsa, ed25519 };
 
 struct SignatureScheme {
     SignatureFamily family = SignatureFamily::ecdsa;
-    std::string digest;          // "SHA-256", "SHA-384", "SHA-512"
-    std::size_t salt_size = 0;   // rsa_pss, bytes
+    std::string digest;         // "SHA-256", "SHA-384", "SHA-512"
+    std::size_t salt_size = 0;  // rsa_pss, bytes
 };
 
 // "SHA-256" and so on; empty: not accepted.

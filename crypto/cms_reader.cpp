@@ -27,13 +27,17 @@ constexpr std::size_t kFirstOctets = 16;  // enough to tell PEM and mail from CM
 constexpr std::string_view kOidSignedData = "1.2.840.113549.1.7.2";
 constexpr std::string_view kOidDataType = "1.2.840.113549.1.7.1";
 
-bool same(ByteView a, ByteView b) { return std::ranges::equal(a, b); }
-Bytes copy(ByteView bytes) { return {bytes.begin(), bytes.end()}; }
+bool same(ByteView a, ByteView b) {
+    return std::ranges::equal(a, b);
+}
+Bytes copy(ByteView bytes) {
+    return {bytes.begin(), bytes.end()};
+}
 
 bool begins_with(ByteView octets, std::string_view text) {
-    return octets.size() >= text.size() && std::equal(text.begin(), text.end(), octets.begin(), [](char a, std::uint8_t b) {
-               return a == (b >= 'A' && b <= 'Z' ? b + ('a' - 'A') : b);
-           });
+    return octets.size() >= text.size() &&
+           std::equal(text.begin(), text.end(), octets.begin(),
+                      [](char a, std::uint8_t b) { return a == (b >= 'A' && b <= 'Z' ? b + ('a' - 'A') : b); });
 }
 
 }  // namespace
@@ -185,8 +189,7 @@ std::optional<Errc> CmsReader::on_header(const Header& header) {
                                                 : Errc::cms_malformed;
         case Phase::signed_data:
             return header.tag == kDerSequence ? open(header, Phase::version, Phase::closing) : Errc::cms_malformed;
-        case Phase::version:
-            return header.tag == kDerInteger ? collect(header, 1, false) : Errc::cms_malformed;
+        case Phase::version: return header.tag == kDerInteger ? collect(header, 1, false) : Errc::cms_malformed;
         case Phase::digest_algorithms:
             return header.tag == kDerSet ? open(header, Phase::digest_algorithm, Phase::encapsulated)
                                          : Errc::cms_malformed;
@@ -201,25 +204,21 @@ std::optional<Errc> CmsReader::on_header(const Header& header) {
             return header.tag == der_context(0) ? open(header, Phase::content_string, Phase::closing)
                                                 : Errc::cms_malformed;
         case Phase::content_string:
-        case Phase::content_segment:
-            return on_content(header);
-        case Phase::after_content:
-            return on_part(header);
+        case Phase::content_segment: return on_content(header);
+        case Phase::after_content: return on_part(header);
         case Phase::certificate:
             if (header.tag != kDerSequence || certificates_.size() == kCertificatesMax) {
                 return Errc::cms_certificate_form;
             }
             return collect(header, kCertificatesSizeBytesMax - certificates_size_, true);
-        case Phase::revocation:
-            return skip(header);
+        case Phase::revocation: return skip(header);
         case Phase::signer:
             if (header.tag != kDerSequence) {
                 return Errc::cms_malformed;
             }
             return signer_info_.empty() ? collect(header, kSignerSizeBytesMax, true) : Errc::cms_several_signers;
         case Phase::closing:
-        case Phase::complete:
-            break;
+        case Phase::complete: break;
     }
     return Errc::cms_malformed;  // an element where the enclosing one should end
 }
@@ -276,8 +275,7 @@ std::optional<Errc> CmsReader::collect(const Header& header, std::size_t limit, 
         collected_ = element_header_;
     }
     if (header.length + collected_.size() > limit) {
-        return phase_ == Phase::certificate || phase_ == Phase::signer ? Errc::cms_part_too_large
-                                                                       : Errc::cms_malformed;
+        return phase_ == Phase::certificate || phase_ == Phase::signer ? Errc::cms_part_too_large : Errc::cms_malformed;
     }
     action_ = Action::collect;
     remaining_ = header.length;
@@ -365,9 +363,7 @@ std::optional<Errc> CmsReader::on_collected() {
             signer_info_ = std::move(collected_);
             collected_ = {};
             return std::nullopt;
-        default:
-            assert(false);
-            return Errc::cms_malformed;
+        default: assert(false); return Errc::cms_malformed;
     }
 }
 
@@ -386,22 +382,19 @@ std::optional<Errc> CmsReader::close_frame() {
         case Phase::closing:
         case Phase::content_segment:
         case Phase::certificate:
-        case Phase::revocation:
-            break;
+        case Phase::revocation: break;
         case Phase::digest_algorithm:
             if (digest_algorithms_.empty()) {
                 return Errc::cms_digest_algorithm;
             }
             break;
-        case Phase::content_explicit:
-            return Errc::cms_detached;
+        case Phase::content_explicit: return Errc::cms_detached;
         case Phase::signer:
             if (signer_info_.empty()) {
                 return Errc::cms_no_signer;
             }
             break;
-        default:
-            return Errc::cms_malformed;
+        default: return Errc::cms_malformed;
     }
     phase_ = frames_.back().then;
     frames_.pop_back();

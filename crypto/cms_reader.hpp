@@ -125,8 +125,8 @@ private:
     std::uint64_t size_ = 0;
     std::uint64_t content_size_ = 0;
     std::uint64_t elements_ = 0;
-    std::uint64_t remaining_ = 0;                  // octets of the element being collected, streamed or skipped
-    Phase after_element_ = Phase::content_info;    // of the element being streamed or skipped
+    std::uint64_t remaining_ = 0;                // octets of the element being collected, streamed or skipped
+    Phase after_element_ = Phase::content_info;  // of the element being streamed or skipped
 
     Bytes first_octets_;    // for a telling refusal of what is not CMS at all
     Bytes header_octets_;   // of the header being read, at most 10

@@ -20,12 +20,14 @@ namespace {
 constexpr std::size_t kRsaBitsMin = 2048;
 constexpr std::size_t kRsaBitsMax = 8192;
 
-bool same(ByteView a, ByteView b) { return std::ranges::equal(a, b); }
+bool same(ByteView a, ByteView b) {
+    return std::ranges::equal(a, b);
+}
 
 bool same_algorithm(const AlgorithmIdentifier& a, std::string_view oid, ByteView parameters) {
     const AlgorithmIdentifier b{std::string(oid), parameters};
-    return a.oid == b.oid && (same(a.parameters, b.parameters) ||
-                              (a.parameters_absent_or_null() && b.parameters_absent_or_null()));
+    return a.oid == b.oid &&
+           (same(a.parameters, b.parameters) || (a.parameters_absent_or_null() && b.parameters_absent_or_null()));
 }
 
 bool binds(const CertificateBinding& binding, const Certificate& certificate) {
@@ -50,22 +52,18 @@ bool suits(const Botan::Public_Key& key, const SignatureScheme& scheme) {
                    (ec->domain().get_curve_oid() == Botan::OID("1.2.840.10045.3.1.7") ||
                     ec->domain().get_curve_oid() == Botan::OID("1.3.132.0.34"));
         }
-        case SignatureFamily::ed25519:
-            return key.algo_name() == "Ed25519";
+        case SignatureFamily::ed25519: return key.algo_name() == "Ed25519";
     }
     return false;
 }
 
 std::string padding(const SignatureScheme& scheme) {
     switch (scheme.family) {
-        case SignatureFamily::rsa_pkcs1:
-            return "PKCS1v15(" + scheme.digest + ")";
+        case SignatureFamily::rsa_pkcs1: return "PKCS1v15(" + scheme.digest + ")";
         case SignatureFamily::rsa_pss:
             return "PSS(" + scheme.digest + ",MGF1," + std::to_string(scheme.salt_size) + ")";
-        case SignatureFamily::ecdsa:
-            return scheme.digest;
-        case SignatureFamily::ed25519:
-            return "Pure";
+        case SignatureFamily::ecdsa: return scheme.digest;
+        case SignatureFamily::ed25519: return "Pure";
     }
     return {};
 }
@@ -85,9 +83,13 @@ ContentHasher::ContentHasher(ContentHasher&&) noexcept = default;
 ContentHasher& ContentHasher::operator=(ContentHasher&&) noexcept = default;
 ContentHasher::~ContentHasher() = default;
 
-void ContentHasher::update(ByteView bytes) { state_->update(bytes); }
+void ContentHasher::update(ByteView bytes) {
+    state_->update(bytes);
+}
 
-Bytes ContentHasher::finish() { return state_->final_stdvec(); }
+Bytes ContentHasher::finish() {
+    return state_->final_stdvec();
+}
 
 bool identifies(const CmsSigner& signer, const Certificate& certificate) {
     if (!signer.subject_key_identifier.empty()) {
@@ -101,8 +103,7 @@ bool identifies(const CmsSigner& signer, const Certificate& certificate) {
 Result<CmsVerified> verify_cms(const CmsSigner& signer, ByteView content_digest, const Certificate& enrolled,
                                std::string_view content_type) try {
     // An embedded certificate of the same name and number that is another one is a substitution.
-    if (!identifies(signer, enrolled) ||
-        (!signer.certificate.empty() && !same(signer.certificate, enrolled.der()))) {
+    if (!identifies(signer, enrolled) || (!signer.certificate.empty() && !same(signer.certificate, enrolled.der()))) {
         return Errc::cms_signer_unknown;
     }
     if (signer.content_type != content_type) {

@@ -57,9 +57,9 @@ Bytes signer_info(const Certificate& certificate, ByteView signed_attributes, By
         der_encode(kDerSequence, {certificate.issuer(), der_encode(kDerInteger, {certificate.serial()})});
     Bytes tagged(signed_attributes.begin(), signed_attributes.end());
     tagged[0] = der_context(0);
-    return der_encode(kDerSequence, {der_integer(1), identifier, der_encode(kDerSequence, {der_oid(kOidSha256)}),
-                                     tagged, encode_signature_algorithm(KeyKind::p256),
-                                     der_encode(kDerOctetString, {signature})});
+    return der_encode(kDerSequence,
+                      {der_integer(1), identifier, der_encode(kDerSequence, {der_oid(kOidSha256)}), tagged,
+                       encode_signature_algorithm(KeyKind::p256), der_encode(kDerOctetString, {signature})});
 }
 
 Bytes after_content(const Certificate& certificate, ByteView signed_attributes, ByteView signature) {
@@ -69,7 +69,9 @@ Bytes after_content(const Certificate& certificate, ByteView signed_attributes, 
     return out;
 }
 
-void append(Bytes& out, ByteView bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
+void append(Bytes& out, ByteView bytes) {
+    out.insert(out.end(), bytes.begin(), bytes.end());
+}
 
 }  // namespace
 
@@ -92,16 +94,16 @@ CmsWriter::CmsWriter(const SigningKey& key, const Certificate& certificate, std:
     const auto signed_data = der_header(kDerSequence, signed_size);
     const auto explicit_signed = der_header(der_context(0), signed_data.size() + signed_size);
     const auto outer_type = der_oid(kOidSignedData);
-    append(prefix_, der_header(kDerSequence, outer_type.size() + explicit_signed.size() + signed_data.size() +
-                                                 signed_size));
+    append(prefix_,
+           der_header(kDerSequence, outer_type.size() + explicit_signed.size() + signed_data.size() + signed_size));
     for (const auto* part : {&outer_type, &explicit_signed, &signed_data, &version, &digests, &encapsulated, &type,
                              &explicit_content, &string}) {
         append(prefix_, *part);
     }
 }
 
-Result<CmsWriter> CmsWriter::create(const SigningKey& key, const Certificate& certificate,
-                                    std::uint64_t content_size, UtcSeconds signing_time) {
+Result<CmsWriter> CmsWriter::create(const SigningKey& key, const Certificate& certificate, std::uint64_t content_size,
+                                    UtcSeconds signing_time) {
     if (key.kind() != KeyKind::p256 || key.public_key() != certificate.public_key()) {
         return Errc::key_wrong_algorithm;
     }

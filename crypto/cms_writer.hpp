@@ -25,10 +25,10 @@ namespace xinfu::crypto {
 class CmsWriter {
 public:
     // `key` is the P-256 key of `certificate`. `content_size` is exact, in bytes.
-    static Result<CmsWriter> create(const SigningKey& key, const Certificate& certificate,
-                                    std::uint64_t content_size, UtcSeconds signing_time);
+    static Result<CmsWriter> create(const SigningKey& key, const Certificate& certificate, std::uint64_t content_size,
+                                    UtcSeconds signing_time);
 
-    const Bytes& prefix() const { return prefix_; }      // goes before the content
+    const Bytes& prefix() const { return prefix_; }  // goes before the content
     std::size_t suffix_size() const { return suffix_size_; }
     std::uint64_t size() const { return prefix_.size() + content_size_ + suffix_size_; }
 

@@ -74,7 +74,9 @@ bool is_digits(ByteView text) {
     return std::ranges::all_of(text, [](std::uint8_t c) { return c >= '0' && c <= '9'; });
 }
 
-int two_digits(ByteView text, std::size_t at) { return (text[at] - '0') * 10 + (text[at + 1] - '0'); }
+int two_digits(ByteView text, std::size_t at) {
+    return (text[at] - '0') * 10 + (text[at + 1] - '0');
+}
 
 }  // namespace
 
@@ -131,8 +133,7 @@ std::optional<UtcSeconds> der_time(const DerElement& element) {
     const int hour = two_digits(text, at + 4);
     const int minute = two_digits(text, at + 6);
     const int second = two_digits(text, at + 8);
-    const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month),
-                                           std::chrono::day(day)};
+    const std::chrono::year_month_day date{std::chrono::year(year), std::chrono::month(month), std::chrono::day(day)};
     if (!date.ok() || hour > 23 || minute > 59 || second > 59) {
         return std::nullopt;
     }
@@ -154,8 +155,7 @@ std::optional<std::uint64_t> der_number(const DerElement& element) {
 }
 
 bool AlgorithmIdentifier::parameters_absent_or_null() const {
-    return parameters.empty() ||
-           (parameters.size() == 2 && parameters[0] == kDerNull && parameters[1] == 0);
+    return parameters.empty() || (parameters.size() == 2 && parameters[0] == kDerNull && parameters[1] == 0);
 }
 
 std::optional<AlgorithmIdentifier> parse_algorithm(ByteView contents) {
@@ -262,11 +262,11 @@ Bytes der_encode_time(UtcSeconds time) {
     const int year = static_cast<int>(date.year());
     char text[32];
     const bool utc_time = year >= 1950 && year < 2050;
-    const int size = std::snprintf(text, sizeof text, utc_time ? "%02d%02u%02u%02d%02d%02dZ" : "%04d%02u%02u%02d%02d%02dZ",
-                                   utc_time ? year % 100 : year, static_cast<unsigned>(date.month()),
-                                   static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
-                                   static_cast<int>(clock.minutes().count()),
-                                   static_cast<int>(clock.seconds().count()));
+    const int size =
+        std::snprintf(text, sizeof text, utc_time ? "%02d%02u%02u%02d%02d%02dZ" : "%04d%02u%02u%02d%02d%02dZ",
+                      utc_time ? year % 100 : year, static_cast<unsigned>(date.month()),
+                      static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
+                      static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()));
     assert(size == (utc_time ? 13 : 15));
     return der_encode(utc_time ? kDerUtcTime : kDerGeneralizedTime,
                       {as_bytes(std::string_view(text, static_cast<std::size_t>(size)))});

@@ -57,7 +57,7 @@ std::optional<DerElement> der_single(ByteView bytes, std::uint8_t tag);
 // Whether `bytes` is one element whose lengths are definite and minimal all the way down.
 bool is_der(ByteView bytes);
 
-std::optional<std::string> oid_to_text(ByteView contents);  // dotted
+std::optional<std::string> oid_to_text(ByteView contents);      // dotted
 std::optional<UtcSeconds> der_time(const DerElement& element);  // UTCTime or GeneralizedTime as RFC 5280 has them
 // A non-negative INTEGER below 2^63 in minimal form.
 std::optional<std::uint64_t> der_number(const DerElement& element);

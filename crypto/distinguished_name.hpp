@@ -8,8 +8,8 @@
 namespace xinfu::crypto {
 
 struct DistinguishedName {
-    std::string country;                  // two letters, "CN"
-    std::string organization;             // a unit's name
+    std::string country;       // two letters, "CN"
+    std::string organization;  // a unit's name
     std::string common_name;
     std::string organization_identifier;  // 2.5.4.97: a unit's unified social credit code
     std::string serial_number;            // 2.5.4.5: a unit's code where the above is absent; a person's number

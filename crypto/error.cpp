@@ -39,7 +39,8 @@ public:
             case Errc::cms_detached: return "the signature is detached: the content is not inside";
             case Errc::cms_no_signer: return "nobody signed the message";
             case Errc::cms_several_signers: return "more than one signature";
-            case Errc::cms_certificate_form: return "an embedded certificate is not X.509 in DER, or there are too many";
+            case Errc::cms_certificate_form:
+                return "an embedded certificate is not X.509 in DER, or there are too many";
             case Errc::cms_digest_algorithm: return "the digest algorithm is not accepted";
             case Errc::cms_algorithm_pair: return "digest algorithm, signature algorithm and key do not go together";
             case Errc::cms_attributes_missing: return "there are no signed attributes";

@@ -29,16 +29,16 @@ enum class Errc : int {
     password_malformed = 50,  // not an Argon2id PHC string within the accepted cost
 
     // CMS: why a signed file was refused, told to its sender.
-    cms_not_cms = 60,               // does not begin as a CMS ContentInfo
-    cms_is_pem = 61,                // PEM text where DER octets are expected
-    cms_is_smime = 62,              // an S/MIME mail, openssl's default without -outform DER
-    cms_wrong_type = 63,            // a CMS type other than SignedData
-    cms_malformed = 64,             // lengths, tags or order that no SignedData has
-    cms_truncated = 65,             // ends before it is complete
-    cms_trailing_bytes = 66,        // octets after the ContentInfo
-    cms_too_deep = 67,              // nested beyond the bound
-    cms_too_many_elements = 68,     // content cut into too small pieces
-    cms_part_too_large = 69,        // certificates, revocation lists or the signer's part beyond their bounds
+    cms_not_cms = 60,            // does not begin as a CMS ContentInfo
+    cms_is_pem = 61,             // PEM text where DER octets are expected
+    cms_is_smime = 62,           // an S/MIME mail, openssl's default without -outform DER
+    cms_wrong_type = 63,         // a CMS type other than SignedData
+    cms_malformed = 64,          // lengths, tags or order that no SignedData has
+    cms_truncated = 65,          // ends before it is complete
+    cms_trailing_bytes = 66,     // octets after the ContentInfo
+    cms_too_deep = 67,           // nested beyond the bound
+    cms_too_many_elements = 68,  // content cut into too small pieces
+    cms_part_too_large = 69,     // certificates, revocation lists or the signer's part beyond their bounds
     cms_content_too_large = 70,
     cms_version = 71,               // a SignedData or SignerInfo version that does not fit its parts
     cms_detached = 72,              // no content inside: signed without -nodetach
@@ -60,17 +60,17 @@ enum class Errc : int {
     cms_indefinite = 88,            // BER's indefinite lengths where DER is required
 
     // Certificates, requests, revocation lists, handshakes.
-    key_encrypted = 100,              // a passphrase protects the private key
-    certificate_malformed = 101,      // not one X.509 certificate in DER or PEM
-    certificate_untrusted = 102,      // no path to a trust anchor
-    certificate_expired = 103,        // it, or one above it, is not valid at that time
-    certificate_wrong_usage = 104,    // not made for this use
-    request_malformed = 105,          // not a PKCS #10 request signed by its own key
-    revocation_list_malformed = 106,  // not a revocation list, or one with extensions that change its meaning
-    revocation_list_unverified = 107, // its authority did not sign it
-    index_malformed = 108,            // the authority's index of certificates cannot be read
-    handshake_malformed = 109,        // not the parts of a handshake signature
-    handshake_unproven = 110,         // the client does not hold its certificate's key
+    key_encrypted = 100,               // a passphrase protects the private key
+    certificate_malformed = 101,       // not one X.509 certificate in DER or PEM
+    certificate_untrusted = 102,       // no path to a trust anchor
+    certificate_expired = 103,         // it, or one above it, is not valid at that time
+    certificate_wrong_usage = 104,     // not made for this use
+    request_malformed = 105,           // not a PKCS #10 request signed by its own key
+    revocation_list_malformed = 106,   // not a revocation list, or one with extensions that change its meaning
+    revocation_list_unverified = 107,  // its authority did not sign it
+    index_malformed = 108,             // the authority's index of certificates cannot be read
+    handshake_malformed = 109,         // not the parts of a handshake signature
+    handshake_unproven = 110,          // the client does not hold its certificate's key
 };
 
 const boost::system::error_category& category() noexcept;

@@ -28,8 +28,7 @@ void finish_in_place(Botan::AEAD_Mode& mode, std::size_t start, std::size_t last
         const std::size_t done = mode.process(out.data() + start, whole);
         assert(done == whole);
     }
-    Botan::secure_vector<std::uint8_t> last(out.begin() + static_cast<std::ptrdiff_t>(start + whole),
-                                            out.end());
+    Botan::secure_vector<std::uint8_t> last(out.begin() + static_cast<std::ptrdiff_t>(start + whole), out.end());
     mode.finish(last);
     out.resize(start + whole);
     out.insert(out.end(), last.begin(), last.end());

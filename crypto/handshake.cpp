@@ -21,7 +21,9 @@ constexpr std::size_t kRandomSize = 32;
 constexpr std::size_t kRsaBitsMin = 2048;
 constexpr std::size_t kTranscriptSizeBytesMax = 256 * 1024;
 
-bool is_transcript_digest(std::size_t size) { return size == 32 || size == 48; }
+bool is_transcript_digest(std::size_t size) {
+    return size == 32 || size == 48;
+}
 
 Bytes tls13_octets(std::string_view context, ByteView transcript_digest) {
     Bytes octets(kPaddingSize + context.size() + 1 + transcript_digest.size());
@@ -136,8 +138,7 @@ Result<void> verify_client_proof(const Certificate& certificate, const ClientPro
     const auto key = certificate.native().subject_public_key();
     const Botan::TLS::Protocol_Version version(proof.tls13 ? Botan::TLS::Version_Code::TLS_V13
                                                            : Botan::TLS::Version_Code::TLS_V12);
-    const auto format =
-        proof.der_encoded ? Botan::Signature_Format::DerSequence : Botan::Signature_Format::Standard;
+    const auto format = proof.der_encoded ? Botan::Signature_Format::DerSequence : Botan::Signature_Format::Standard;
     for (const auto& scheme : Botan::TLS::Signature_Scheme::all_available_schemes()) {
         const bool fits = scheme.padding_string() == proof.padding && scheme.format() == format &&
                           scheme.algorithm_name() == key->algo_name() && scheme.is_compatible_with(version) &&

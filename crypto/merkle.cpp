@@ -40,8 +40,8 @@ Digest merkle_root(std::span<const Digest> leaf_hashes) {
     return frontier.root();
 }
 
-bool verify_inclusion(const Digest& leaf, std::uint64_t index, std::uint64_t size,
-                      std::span<const Digest> proof, const Digest& root) {
+bool verify_inclusion(const Digest& leaf, std::uint64_t index, std::uint64_t size, std::span<const Digest> proof,
+                      const Digest& root) {
     if (index >= size) {
         return false;
     }
@@ -67,8 +67,8 @@ bool verify_inclusion(const Digest& leaf, std::uint64_t index, std::uint64_t siz
     return sn == 0 && equal_constant_time(hash, root);
 }
 
-bool verify_consistency(std::uint64_t old_size, const Digest& old_root, std::uint64_t size,
-                        const Digest& root, std::span<const Digest> proof) {
+bool verify_consistency(std::uint64_t old_size, const Digest& old_root, std::uint64_t size, const Digest& root,
+                        std::span<const Digest> proof) {
     if (old_size > size) {
         return false;
     }
@@ -111,8 +111,7 @@ bool verify_consistency(std::uint64_t old_size, const Digest& old_root, std::uin
     return sn == 0 && old_hash == old_root && hash == root;
 }
 
-Frontier::Frontier(std::uint64_t size, std::vector<Digest> subtrees)
-    : size_(size), subtrees_(std::move(subtrees)) {
+Frontier::Frontier(std::uint64_t size, std::vector<Digest> subtrees) : size_(size), subtrees_(std::move(subtrees)) {
     assert(subtrees_.size() == static_cast<std::size_t>(std::popcount(size_)));
 }
 

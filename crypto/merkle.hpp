@@ -20,13 +20,13 @@ Digest node_hash(const Digest& left, const Digest& right);
 Digest merkle_root(std::span<const Digest> leaf_hashes);  // of no leaves: SHA-256 of nothing
 
 // True when `leaf` is the leaf hash at `index` of the tree of `size` leaves with this root.
-bool verify_inclusion(const Digest& leaf, std::uint64_t index, std::uint64_t size,
-                      std::span<const Digest> proof, const Digest& root);
+bool verify_inclusion(const Digest& leaf, std::uint64_t index, std::uint64_t size, std::span<const Digest> proof,
+                      const Digest& root);
 
 // True when the tree (size, root) begins with the tree (old_size, old_root). The proof from an empty tree and
 // between equal sizes is empty.
-bool verify_consistency(std::uint64_t old_size, const Digest& old_root, std::uint64_t size,
-                        const Digest& root, std::span<const Digest> proof);
+bool verify_consistency(std::uint64_t old_size, const Digest& old_root, std::uint64_t size, const Digest& root,
+                        std::span<const Digest> proof);
 
 // The right edge of a growing tree: enough to append and to know the root, 32 bytes per level.
 class Frontier {

@@ -68,8 +68,7 @@ std::array<std::uint8_t, kKeyIdBytes> big_endian(std::uint32_t value) {
 std::string verifier_key_of(std::string_view name, std::uint8_t type, ByteView public_key) {
     Bytes typed{type};
     typed.insert(typed.end(), public_key.begin(), public_key.end());
-    return std::string(name) + "+" + to_hex(big_endian(key_id_of(name, type, public_key))) + "+" +
-           to_base64(typed);
+    return std::string(name) + "+" + to_hex(big_endian(key_id_of(name, type, public_key))) + "+" + to_base64(typed);
 }
 
 std::string signature_line(std::string_view name, std::uint32_t key_id, ByteView signature) {
@@ -202,8 +201,8 @@ bool NoteVerifier::verify(std::string_view text, ByteView signature) const try {
         return false;
     }
     Botan::PK_Verifier verifier(*key_, "Pure");
-    return verifier.verify_message(reinterpret_cast<const std::uint8_t*>(text.data()), text.size(),
-                                   signature.data(), signature.size());
+    return verifier.verify_message(reinterpret_cast<const std::uint8_t*>(text.data()), text.size(), signature.data(),
+                                   signature.size());
 } catch (const Botan::Exception&) {
     return false;
 }
@@ -262,8 +261,7 @@ Result<OpenedNote> open_note(std::string_view note, const std::vector<const Note
 }
 
 std::string encode_checkpoint(const Checkpoint& checkpoint) {
-    return checkpoint.origin + "\n" + std::to_string(checkpoint.size) + "\n" + to_base64(checkpoint.root) +
-           "\n";
+    return checkpoint.origin + "\n" + std::to_string(checkpoint.size) + "\n" + to_base64(checkpoint.root) + "\n";
 }
 
 Result<Checkpoint> parse_checkpoint(std::string_view text) {
@@ -281,8 +279,7 @@ Result<Checkpoint> parse_checkpoint(std::string_view text) {
     }
     Checkpoint checkpoint;
     checkpoint.origin = lines[0];
-    const auto [end, error] =
-        std::from_chars(lines[1].data(), lines[1].data() + lines[1].size(), checkpoint.size);
+    const auto [end, error] = std::from_chars(lines[1].data(), lines[1].data() + lines[1].size(), checkpoint.size);
     const bool leading_zero = lines[1].size() > 1 && lines[1].front() == '0';
     const auto root = from_base64(lines[2]);
     if (error != std::errc{} || end != lines[1].data() + lines[1].size() || leading_zero || !root ||

@@ -70,8 +70,7 @@ public:
     bool verify(std::string_view text, ByteView signature) const;
 
 private:
-    NoteVerifier(std::string name, std::uint32_t key_id, bool witness,
-                 std::unique_ptr<Botan::Ed25519_PublicKey> key);
+    NoteVerifier(std::string name, std::uint32_t key_id, bool witness, std::unique_ptr<Botan::Ed25519_PublicKey> key);
     std::string name_;
     std::uint32_t key_id_ = 0;
     bool witness_ = false;  // type 0x04

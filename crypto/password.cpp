@@ -55,8 +55,8 @@ bool take_number(std::string_view& text, std::string_view name, char separator, 
 
 Secret argon2id(std::string_view password, ByteView salt, std::uint32_t memory_kib, std::uint32_t iterations,
                 std::uint32_t parallelism, std::size_t size) {
-    const auto hash = Botan::PasswordHashFamily::create_or_throw("Argon2id")
-                          ->from_params(memory_kib, iterations, parallelism);
+    const auto hash =
+        Botan::PasswordHashFamily::create_or_throw("Argon2id")->from_params(memory_kib, iterations, parallelism);
     Secret digest(size);
     hash->derive_key(digest.writable().data(), digest.size(), password.data(), password.size(), salt.data(),
                      salt.size());
@@ -69,8 +69,7 @@ std::string hash_password(std::string_view password, RandomSource& random) {
     const auto salt = random.array<kSaltBytes>();
     const Secret digest = argon2id(password, salt, kMemoryKib, kIterations, kParallelism, kDigestBytes);
     return std::string(kPrefix) + "m=" + std::to_string(kMemoryKib) + ",t=" + std::to_string(kIterations) +
-           ",p=" + std::to_string(kParallelism) + "$" + unpadded_base64(salt) + "$" +
-           unpadded_base64(digest.view());
+           ",p=" + std::to_string(kParallelism) + "$" + unpadded_base64(salt) + "$" + unpadded_base64(digest.view());
 }
 
 Result<bool> verify_password(std::string_view password, std::string_view phc) try {
@@ -91,9 +90,9 @@ Result<bool> verify_password(std::string_view password, std::string_view phc) tr
     }
     const auto salt = from_unpadded_base64(phc.substr(0, dollar));
     const auto stored = from_unpadded_base64(phc.substr(dollar + 1));
-    if (!salt || !stored || salt->size() < 8 || salt->size() > kSaltBytesMax ||
-        stored->size() != kDigestBytes || memory_kib < 8 || memory_kib > kMemoryKibMax || iterations < 1 ||
-        iterations > kIterationsMax || parallelism != 1) {
+    if (!salt || !stored || salt->size() < 8 || salt->size() > kSaltBytesMax || stored->size() != kDigestBytes ||
+        memory_kib < 8 || memory_kib > kMemoryKibMax || iterations < 1 || iterations > kIterationsMax ||
+        parallelism != 1) {
         return Errc::password_malformed;
     }
     const Secret digest = argon2id(password, *salt, memory_kib, iterations, parallelism, stored->size());

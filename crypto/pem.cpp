@@ -11,7 +11,9 @@ constexpr std::string_view kDashes = "-----";
 constexpr std::size_t kLabelSizeMax = 64;
 constexpr std::size_t kLineSize = 64;  // RFC 7468 section 2
 
-bool is_space(char c) { return c == '\n' || c == '\r' || c == ' ' || c == '\t'; }
+bool is_space(char c) {
+    return c == '\n' || c == '\r' || c == ' ' || c == '\t';
+}
 
 }  // namespace
 

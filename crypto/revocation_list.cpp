@@ -80,7 +80,9 @@ bool read_entries(ByteView contents, std::vector<Bytes>& serials) {
     return true;
 }
 
-bool at_time(const DerReader& reader) { return reader.at(kDerUtcTime) || reader.at(kDerGeneralizedTime); }
+bool at_time(const DerReader& reader) {
+    return reader.at(kDerUtcTime) || reader.at(kDerGeneralizedTime);
+}
 
 // TBSCertList, RFC 5280 section 5.1.
 bool read_body(ByteView contents, std::string_view algorithm_oid, RevocationList& list) {
@@ -110,7 +112,8 @@ bool read_body(ByteView contents, std::string_view algorithm_oid, RevocationList
             return false;
         }
     }
-    if (const auto entries = reader.next(kDerSequence); entries && !read_entries(entries->contents, list.revoked_serials)) {
+    if (const auto entries = reader.next(kDerSequence);
+        entries && !read_entries(entries->contents, list.revoked_serials)) {
         return false;
     }
     if (const auto extensions = reader.next(der_context(0))) {

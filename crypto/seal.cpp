@@ -18,11 +18,10 @@
 namespace xinfu::crypto {
 namespace {
 
-constexpr std::size_t kNonceBytes = 24;       // C2SP XAES-256-GCM
-constexpr std::size_t kDerivationBytes = 12;  // of the nonce: select the derived key
-constexpr std::size_t kRandomNonceBytes =
-    16;  // drawn once per Sealer: 2^64 Sealers before a collision is likely
-constexpr std::size_t kDerivedKeysKept = 64;  // one per Sealer that ever sealed, so in practice one per start
+constexpr std::size_t kNonceBytes = 24;        // C2SP XAES-256-GCM
+constexpr std::size_t kDerivationBytes = 12;   // of the nonce: select the derived key
+constexpr std::size_t kRandomNonceBytes = 16;  // drawn once per Sealer: 2^64 Sealers before a collision is likely
+constexpr std::size_t kDerivedKeysKept = 64;   // one per Sealer that ever sealed, so in practice one per start
 static_assert(kNonceBytes + gcm::kTagBytes == kSealOverheadBytes);
 static_assert(gcm::kTagBytes == kStreamTagBytes);
 
@@ -164,8 +163,7 @@ Result<Bytes> Sealer::open(ByteView sealed, ByteView associated_data) const {
     Bytes plaintext;
     Mode mode = state_->borrow_opening(nonce);
     gcm::set_associated_data(*mode, associated_data);
-    if (!gcm::append_opened(*mode, second_half(sealed.first(kNonceBytes)), sealed.subspan(kNonceBytes),
-                            plaintext)) {
+    if (!gcm::append_opened(*mode, second_half(sealed.first(kNonceBytes)), sealed.subspan(kNonceBytes), plaintext)) {
         return Errc::seal_not_opened;  // the mode is dropped with what it was in the middle of
     }
     state_->return_opening(nonce, std::move(mode));

@@ -29,8 +29,7 @@ gcm::Nonce chunk_nonce(std::uint64_t chunk, bool last) {
 }  // namespace
 
 std::uint64_t sealed_stream_size(std::uint64_t plaintext_size) {
-    const std::uint64_t chunks =
-        plaintext_size == 0 ? 1 : (plaintext_size + kStreamChunkBytes - 1) / kStreamChunkBytes;
+    const std::uint64_t chunks = plaintext_size == 0 ? 1 : (plaintext_size + kStreamChunkBytes - 1) / kStreamChunkBytes;
     return plaintext_size + chunks * kStreamTagBytes;
 }
 
@@ -54,8 +53,7 @@ void StreamSealer::update(ByteView plaintext, Bytes& sealed) {
             flush(false, sealed);
         }
         const std::size_t size = std::min(plaintext.size(), kStreamChunkBytes - pending_.size());
-        pending_.insert(pending_.end(), plaintext.begin(),
-                        plaintext.begin() + static_cast<std::ptrdiff_t>(size));
+        pending_.insert(pending_.end(), plaintext.begin(), plaintext.begin() + static_cast<std::ptrdiff_t>(size));
         plaintext = plaintext.subspan(size);
     }
 }

@@ -125,8 +125,7 @@ Result<SignedAttributes> parse_signed_attributes(ByteView der) {
         seen.push_back(*oid);
 
         const bool known = *oid == kContentType || *oid == kMessageDigest || *oid == kSigningTime ||
-                           *oid == kAlgorithmProtect || *oid == kSigningCertificate ||
-                           *oid == kSigningCertificateV2;
+                           *oid == kAlgorithmProtect || *oid == kSigningCertificate || *oid == kSigningCertificateV2;
         if (!known) {
             continue;
         }

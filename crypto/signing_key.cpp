@@ -41,8 +41,7 @@ std::optional<KeyKind> kind_of(const Botan::Private_Key& key) {
 
 SigningKey SigningKey::generate_p256() {
     auto& random = Botan::system_rng();
-    return {std::make_shared<Botan::ECDSA_PrivateKey>(random, Botan::EC_Group::from_name("secp256r1")),
-            KeyKind::p256};
+    return {std::make_shared<Botan::ECDSA_PrivateKey>(random, Botan::EC_Group::from_name("secp256r1")), KeyKind::p256};
 }
 
 Result<SigningKey> SigningKey::from_pkcs8(ByteView document) try {
@@ -114,12 +113,8 @@ Result<Bytes> SigningKey::sign(ByteView message) const try {
             padding = kind_ == KeyKind::p256 ? "SHA-256" : "SHA-384";
             format = Botan::Signature_Format::DerSequence;
             break;
-        case KeyKind::rsa:
-            padding = "PKCS1v15(SHA-256)";
-            break;
-        case KeyKind::ed25519:
-            padding = "Pure";
-            break;
+        case KeyKind::rsa: padding = "PKCS1v15(SHA-256)"; break;
+        case KeyKind::ed25519: padding = "Pure"; break;
     }
     auto& random = Botan::system_rng();
     Botan::PK_Signer signer(*key_, random, padding, format);  // holds state: one per call

@@ -32,9 +32,9 @@ public:
     static Result<SigningKey> from_pkcs8(ByteView document);
 
     KeyKind kind() const { return kind_; }
-    Bytes public_key() const;   // SubjectPublicKeyInfo, DER
-    Secret to_der() const;      // PKCS #8
-    std::string to_pem() const; // PKCS #8; the caller wipes it
+    Bytes public_key() const;    // SubjectPublicKeyInfo, DER
+    Secret to_der() const;       // PKCS #8
+    std::string to_pem() const;  // PKCS #8; the caller wipes it
 
     // Signs with the key's own scheme: ECDSA P-256 with SHA-256, P-384 with SHA-384 (both DER encoded), Ed25519,
     // RSA PKCS #1 v1.5 with SHA-256.

@@ -43,8 +43,7 @@ Result<TlogProof> parse_tlog_proof(std::string_view text) {
     static constexpr std::string_view kIndex = "index ";
     TlogProof proof;
     std::string_view line;
-    if (text.size() > kProofSizeBytesMax || !take_line(text, line) || line != kFirstLine ||
-        !take_line(text, line)) {
+    if (text.size() > kProofSizeBytesMax || !take_line(text, line) || line != kFirstLine || !take_line(text, line)) {
         return Errc::proof_malformed;
     }
     if (line.starts_with(kExtra)) {
@@ -59,8 +58,7 @@ Result<TlogProof> parse_tlog_proof(std::string_view text) {
     }
     line.remove_prefix(kIndex.size());
     const auto [end, error] = std::from_chars(line.data(), line.data() + line.size(), proof.index);
-    if (error != std::errc{} || end != line.data() + line.size() ||
-        (line.size() > 1 && line.front() == '0')) {
+    if (error != std::errc{} || end != line.data() + line.size() || (line.size() > 1 && line.front() == '0')) {
         return Errc::proof_malformed;
     }
     for (;;) {
@@ -83,8 +81,7 @@ Result<TlogProof> parse_tlog_proof(std::string_view text) {
     return proof;
 }
 
-Result<VerifiedProof> verify_tlog_proof(const TlogProof& proof,
-                                        const std::vector<const NoteVerifier*>& verifiers) {
+Result<VerifiedProof> verify_tlog_proof(const TlogProof& proof, const std::vector<const NoteVerifier*>& verifiers) {
     assert(!verifiers.empty());
     auto note = open_note(proof.checkpoint, verifiers);
     if (!note) {
@@ -101,8 +98,7 @@ Result<VerifiedProof> verify_tlog_proof(const TlogProof& proof,
     if (checkpoint->origin != log->name()) {
         return Errc::origin_mismatch;
     }
-    if (!verify_inclusion(leaf_hash(proof.extra), proof.index, checkpoint->size, proof.hashes,
-                          checkpoint->root)) {
+    if (!verify_inclusion(leaf_hash(proof.extra), proof.index, checkpoint->size, proof.hashes, checkpoint->root)) {
         return Errc::proof_mismatch;
     }
     return VerifiedProof{std::move(*checkpoint), std::move(*note)};

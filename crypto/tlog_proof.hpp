@@ -38,7 +38,6 @@ struct VerifiedProof {
 };
 // That `proof.extra` is the leaf at `proof.index` of the log that the first verifier names: its signature
 // must be there and be right. The other verifiers (witnesses) are checked where they appear.
-Result<VerifiedProof> verify_tlog_proof(const TlogProof& proof,
-                                        const std::vector<const NoteVerifier*>& verifiers);
+Result<VerifiedProof> verify_tlog_proof(const TlogProof& proof, const std::vector<const NoteVerifier*>& verifiers);
 
 }  // namespace xinfu::crypto

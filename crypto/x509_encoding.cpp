@@ -26,7 +26,8 @@ void append_attribute(Bytes& out, std::string_view oid, std::string_view value, 
     if (value.empty()) {
         return;
     }
-    const auto string = der_encode(printable && is_printable(value) ? kPrintableString : kUtf8String, {as_bytes(value)});
+    const auto string =
+        der_encode(printable && is_printable(value) ? kPrintableString : kUtf8String, {as_bytes(value)});
     const auto pair = der_encode(kDerSequence, {der_oid(oid), string});
     const auto step = der_encode(kDerSet, {pair});
     out.insert(out.end(), step.begin(), step.end());
@@ -46,14 +47,10 @@ Bytes encode_name(const DistinguishedName& name) {
 
 Bytes encode_signature_algorithm(KeyKind kind) {
     switch (kind) {
-        case KeyKind::p256:
-            return der_encode(kDerSequence, {der_oid("1.2.840.10045.4.3.2")});
-        case KeyKind::p384:
-            return der_encode(kDerSequence, {der_oid("1.2.840.10045.4.3.3")});
-        case KeyKind::ed25519:
-            return der_encode(kDerSequence, {der_oid("1.3.101.112")});
-        case KeyKind::rsa:
-            break;
+        case KeyKind::p256: return der_encode(kDerSequence, {der_oid("1.2.840.10045.4.3.2")});
+        case KeyKind::p384: return der_encode(kDerSequence, {der_oid("1.2.840.10045.4.3.3")});
+        case KeyKind::ed25519: return der_encode(kDerSequence, {der_oid("1.3.101.112")});
+        case KeyKind::rsa: break;
     }
     return der_encode(kDerSequence, {der_oid("1.2.840.113549.1.1.11"), der_encode(kDerNull, {})});
 }

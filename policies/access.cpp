@@ -9,12 +9,9 @@ namespace {
 
 bool covers(Scope scope, Relation relation) {
     switch (scope) {
-        case Scope::own_unit:
-            return relation == Relation::own_unit;
-        case Scope::node_units:
-            return relation == Relation::own_unit || relation == Relation::node_unit;
-        case Scope::all:
-            return true;
+        case Scope::own_unit: return relation == Relation::own_unit;
+        case Scope::node_units: return relation == Relation::own_unit || relation == Relation::node_unit;
+        case Scope::all: return true;
     }
     return false;
 }
@@ -45,8 +42,7 @@ void read_grant(PackReader& reader, const YAML::Node& node, Role& role) {
     if (const auto word = map.required("scope"); word.IsDefined()) {
         good = reader.word<Scope>(
                    word, "scope",
-                   {{"own_unit", Scope::own_unit}, {"node_units", Scope::node_units}, {"all", Scope::all}},
-                   scope) &&
+                   {{"own_unit", Scope::own_unit}, {"node_units", Scope::node_units}, {"all", Scope::all}}, scope) &&
                good;
     }
     if (!good) {
@@ -66,15 +62,13 @@ void read_role(PackReader& reader, const YAML::Node& node, AccessPolicy& policy)
     map.text("title", role.title);
     map.text("title_zh", role.title_zh);
     if (const auto kind = map.required("kind"); kind.IsDefined()) {
-        reader.word<std::string>(kind, "kind",
-                                 {{"machine", "machine"}, {"person", "person"}, {"platform", "platform"}},
+        reader.word<std::string>(kind, "kind", {{"machine", "machine"}, {"person", "person"}, {"platform", "platform"}},
                                  role.kind);
     }
     if (const auto flag = map.optional("unmasked"); flag.IsDefined()) {
         reader.boolean(flag, "unmasked", role.unmasked);
     }
-    if (const auto grants = map.required("grants");
-        grants.IsDefined() && reader.sequence(grants, "grants", 100)) {
+    if (const auto grants = map.required("grants"); grants.IsDefined() && reader.sequence(grants, "grants", 100)) {
         for (const auto& grant : grants) {
             read_grant(reader, grant, role);
         }
@@ -89,12 +83,9 @@ void read_role(PackReader& reader, const YAML::Node& node, AccessPolicy& policy)
 
 std::string_view name(Scope scope) {
     switch (scope) {
-        case Scope::own_unit:
-            return "own_unit";
-        case Scope::node_units:
-            return "node_units";
-        case Scope::all:
-            return "all";
+        case Scope::own_unit: return "own_unit";
+        case Scope::node_units: return "node_units";
+        case Scope::all: return "all";
     }
     return "";
 }
@@ -127,8 +118,7 @@ Loaded<AccessPolicy> load_access(std::string_view yaml) try {
         if (kind != "access/1") {
             reader.mistake(root, "pack must be access/1");
         }
-        if (const auto roles = map.required("roles");
-            roles.IsDefined() && reader.sequence(roles, "roles", 100)) {
+        if (const auto roles = map.required("roles"); roles.IsDefined() && reader.sequence(roles, "roles", 100)) {
             for (const auto& role : roles) {
                 read_role(reader, role, policy);
             }
@@ -167,8 +157,8 @@ Decision decide(const AccessPolicy& policy, std::span<const std::string> roles, 
         }
         for (const auto& grant : role->grants) {
             if (covers(grant, verb, catalog, relation)) {
-                return {true, role->name + ": " + grant.verb + " " + grant.catalog + " " +
-                                  std::string{name(grant.scope)}};
+                return {true,
+                        role->name + ": " + grant.verb + " " + grant.catalog + " " + std::string{name(grant.scope)}};
             }
         }
     }

@@ -15,10 +15,10 @@ namespace xinfu::policies {
 
 // Acts that a grant may name. The pack's words are these.
 namespace verb {
-inline constexpr std::string_view submit = "submit";  // PUT of a signed file
-inline constexpr std::string_view check = "check";    // POST /v1/checks
-inline constexpr std::string_view relay = "relay";    // PUT of a parcel, for one of the node's units
-inline constexpr std::string_view query = "query";    // records by subject
+inline constexpr std::string_view submit = "submit";                    // PUT of a signed file
+inline constexpr std::string_view check = "check";                      // POST /v1/checks
+inline constexpr std::string_view relay = "relay";                      // PUT of a parcel, for one of the node's units
+inline constexpr std::string_view query = "query";                      // records by subject
 inline constexpr std::string_view read_submission = "read_submission";  // state, counts, acknowledgements
 inline constexpr std::string_view read_receipt = "read_receipt";
 inline constexpr std::string_view read_defects = "read_defects";
@@ -29,9 +29,9 @@ inline constexpr std::string_view read_entries = "read_entries";        // what 
 inline constexpr std::string_view read_route = "read_route";
 inline constexpr std::string_view read_status = "read_status";
 inline constexpr std::string_view open_session = "open_session";
-inline constexpr std::string_view all[] = {
-    submit,        check,         relay,           query,        read_submission, read_receipt, read_defects,
-    read_original, read_catalogs, read_checkpoint, read_entries, read_route,      read_status,  open_session};
+inline constexpr std::string_view all[] = {submit,       check,        relay,         query,         read_submission,
+                                           read_receipt, read_defects, read_original, read_catalogs, read_checkpoint,
+                                           read_entries, read_route,   read_status,   open_session};
 }  // namespace verb
 
 enum class Scope { own_unit, node_units, all };           // whose affairs a grant covers

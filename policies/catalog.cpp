@@ -54,46 +54,32 @@ std::size_t Catalog::find_column(std::string_view header_cell) const {
 
 std::string_view name(FieldType type) {
     switch (type) {
-        case FieldType::text:
-            return "text";
-        case FieldType::code:
-            return "code";
-        case FieldType::date:
-            return "date";
-        case FieldType::decimal:
-            return "decimal";
-        case FieldType::enumeration:
-            return "enum";
-        case FieldType::multi_enumeration:
-            return "multi_enum";
-        case FieldType::personal:
-            return "personal";
+        case FieldType::text: return "text";
+        case FieldType::code: return "code";
+        case FieldType::date: return "date";
+        case FieldType::decimal: return "decimal";
+        case FieldType::enumeration: return "enum";
+        case FieldType::multi_enumeration: return "multi_enum";
+        case FieldType::personal: return "personal";
     }
     return "";
 }
 
 std::string_view name(Required required) {
     switch (required) {
-        case Required::always:
-            return "always";
-        case Required::conditional:
-            return "conditional";
-        case Required::optional:
-            return "optional";
+        case Required::always: return "always";
+        case Required::conditional: return "conditional";
+        case Required::optional: return "optional";
     }
     return "";
 }
 
 std::string_view name(Visibility visibility) {
     switch (visibility) {
-        case Visibility::everyone:
-            return "public";
-        case Visibility::government:
-            return "government";
-        case Visibility::authorised:
-            return "authorised";
-        case Visibility::secret:
-            return "secret";
+        case Visibility::everyone: return "public";
+        case Visibility::government: return "government";
+        case Visibility::authorised: return "authorised";
+        case Visibility::secret: return "secret";
     }
     return "";
 }

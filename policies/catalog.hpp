@@ -50,9 +50,8 @@ struct Field {
     std::vector<Condition> when;  // with Required::conditional
     std::string when_text;        // "the category is not a natural person"
     std::string when_text_zh;
-    std::vector<std::string> values;  // enumerations
-    std::vector<std::string>
-        former_values;  // accepted while the date in `former_by` lies before `former_before`
+    std::vector<std::string> values;         // enumerations
+    std::vector<std::string> former_values;  // accepted while the date in `former_by` lies before `former_before`
     Day former_before{};
     std::size_t former_by = kNoField;
     int digits_max = 0;  // decimals
@@ -95,8 +94,7 @@ struct Check {
     std::string limit;  // decimal text
     std::shared_ptr<const re2::RE2> expression;
     std::string example;
-    std::vector<std::pair<std::string, std::string>>
-        prefixes;  // code prefix, category; others fit `otherwise`
+    std::vector<std::pair<std::string, std::string>> prefixes;  // code prefix, category; others fit `otherwise`
     std::vector<Condition> when;
     std::string when_text;
     std::string when_text_zh;
@@ -139,8 +137,7 @@ struct Finding {
 
 // What check_record makes of one record. Kept and reused from record to record, so that it stops allocating.
 struct CheckedRecord {
-    std::vector<std::string_view>
-        values;  // by field; normalised; empty: absent. Point into cells or scratch.
+    std::vector<std::string_view> values;  // by field; normalised; empty: absent. Point into cells or scratch.
     std::vector<Finding> findings;
     std::string_view subject;  // empty when there is an error about it
     std::string_view number;

@@ -29,28 +29,17 @@ void CatalogReader::check_types(const YAML::Node& node, const Check& check) {
             case Kind::order:
             case Kind::not_past:
             case Kind::stand_in_date:
-            case Kind::reported_within:
-                need(field, {FieldType::date});
-                break;
+            case Kind::reported_within: need(field, {FieldType::date}); break;
             case Kind::positive:
-            case Kind::below:
-                need(field, {FieldType::decimal});
-                break;
+            case Kind::below: need(field, {FieldType::decimal}); break;
             case Kind::uscc_category:
-            case Kind::organisation_inside:
-                need(field, {FieldType::code});
-                break;
-            case Kind::identity_document:
-                need(field, {FieldType::personal});
-                break;
+            case Kind::organisation_inside: need(field, {FieldType::code}); break;
+            case Kind::identity_document: need(field, {FieldType::personal}); break;
             case Kind::stand_in_text:
             case Kind::pattern:
-            case Kind::no_identity_number:
-                need(field, {FieldType::text, FieldType::code});
-                break;
+            case Kind::no_identity_number: need(field, {FieldType::text, FieldType::code}); break;
             case Kind::only_when:
-            case Kind::explained:
-                break;
+            case Kind::explained: break;
         }
     }
     if (check.kind == Kind::order) {
@@ -121,8 +110,7 @@ void CatalogReader::read_check_parameters(MapReader& map, Check& check) {
         }
     }
     if (check.kind == Kind::uscc_category) {
-        if (const auto list = map.required("prefixes");
-            list.IsDefined() && reader.sequence(list, "prefixes", 64)) {
+        if (const auto list = map.required("prefixes"); list.IsDefined() && reader.sequence(list, "prefixes", 64)) {
             for (const auto& item : list) {
                 MapReader prefix{reader, item, "a prefix"};
                 std::string begins;

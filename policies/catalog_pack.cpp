@@ -10,7 +10,7 @@ namespace {
 constexpr std::size_t kFieldsMax = 200;
 constexpr std::size_t kChecksMax = 200;
 constexpr std::uint32_t kNumberLengthMax = 500;  // it is a part of the record's identity
-constexpr std::size_t kMultiValuesMax = 64;  // they are gathered in one 64-bit set
+constexpr std::size_t kMultiValuesMax = 64;      // they are gathered in one 64-bit set
 
 }  // namespace
 
@@ -85,8 +85,7 @@ void CatalogReader::read_constraints(const YAML::Node& node, Field& field) {
     MapReader map{reader, node, "constraints"};
     std::int64_t number = 0;
     bool required = false;
-    if (const auto flag = map.optional("required");
-        flag.IsDefined() && reader.boolean(flag, "required", required)) {
+    if (const auto flag = map.optional("required"); flag.IsDefined() && reader.boolean(flag, "required", required)) {
         field.required = required ? Required::always : Required::optional;
     }
     if (const auto limit = map.optional("maxLength");

@@ -16,9 +16,8 @@ std::string hexadecimal(std::uint32_t character) {
     std::array<char, 8> digits{};
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), character, 16).ptr;
     std::string text{digits.data(), end};
-    std::ranges::transform(text, text.begin(), [](char c) {
-        return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-    });
+    std::ranges::transform(text, text.begin(),
+                           [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; });
     return text.size() < 4 ? std::string(4 - text.size(), '0') + text : text;
 }
 
@@ -96,16 +95,11 @@ bool RecordUnderCheck::holds(const std::vector<Condition>& conditions) const {
         const auto is_one = [&](const std::string& wanted) { return text == wanted; };
         const auto is_among = [&](const std::string& wanted) { return has_value(text, wanted); };
         switch (condition.test) {
-            case Condition::Test::is:
-                return std::ranges::any_of(condition.values, is_one);
-            case Condition::Test::is_not:
-                return !text.empty() && std::ranges::none_of(condition.values, is_one);
-            case Condition::Test::has:
-                return std::ranges::any_of(condition.values, is_among);
-            case Condition::Test::filled:
-                return !text.empty();
-            case Condition::Test::empty:
-                return text.empty();
+            case Condition::Test::is: return std::ranges::any_of(condition.values, is_one);
+            case Condition::Test::is_not: return !text.empty() && std::ranges::none_of(condition.values, is_one);
+            case Condition::Test::has: return std::ranges::any_of(condition.values, is_among);
+            case Condition::Test::filled: return !text.empty();
+            case Condition::Test::empty: return text.empty();
         }
         return false;
     });
@@ -161,36 +155,24 @@ void RecordUnderCheck::read_code(std::size_t index, std::string_view cell) {
     switch (field.format) {
         case CodeFormat::uscc:
             switch (check_uscc(normalised)) {
-                case UsccDefect::none:
-                    break;
-                case UsccDefect::form:
-                    defect = "XF-4020";
-                    break;
+                case UsccDefect::none: break;
+                case UsccDefect::form: defect = "XF-4020"; break;
                 case UsccDefect::authority:
                     defect = "XF-4023";
                     argument = std::string_view{normalised}.substr(0, 8);
                     break;
-                case UsccDefect::check_character:
-                    defect = "XF-4021";
-                    break;
-                case UsccDefect::organisation_part:
-                    defect = "XF-4022";
-                    break;
+                case UsccDefect::check_character: defect = "XF-4021"; break;
+                case UsccDefect::organisation_part: defect = "XF-4022"; break;
             }
             break;
-        case CodeFormat::organisation_code:
-            defect = is_organisation_code(normalised) ? "" : "XF-4024";
-            break;
+        case CodeFormat::organisation_code: defect = is_organisation_code(normalised) ? "" : "XF-4024"; break;
         case CodeFormat::registration_number:
             // Since 2015 the unified code stands in its place; older numbers of other forms exist and are let
             // be.
             defect = normalised.size() == 15 && !is_registration_number(normalised) ? "XF-4026" : "";
             break;
-        case CodeFormat::tax_number:
-            defect = is_tax_number(normalised) ? "" : "XF-4029";
-            break;
-        case CodeFormat::plain:
-            break;
+        case CodeFormat::tax_number: defect = is_tax_number(normalised) ? "" : "XF-4029"; break;
+        case CodeFormat::plain: break;
     }
     if (!defect.empty()) {
         if (argument.empty()) {
@@ -253,10 +235,8 @@ void RecordUnderCheck::read_amount(std::size_t index, std::string_view cell) {
         return;
     }
     const auto whole_max = static_cast<std::size_t>(field.digits_max - field.scale_max);
-    if (digits->whole_digits > whole_max ||
-        digits->fraction_digits > static_cast<std::size_t>(field.scale_max)) {
-        find(index, "XF-4008", Severity::error,
-             {std::to_string(field.digits_max), std::to_string(field.scale_max)});
+    if (digits->whole_digits > whole_max || digits->fraction_digits > static_cast<std::size_t>(field.scale_max)) {
+        find(index, "XF-4008", Severity::error, {std::to_string(field.digits_max), std::to_string(field.scale_max)});
         return;
     }
     checked.values[index] = checked.scratch[index];
@@ -331,20 +311,13 @@ void RecordUnderCheck::read_field(std::size_t index) {
         return;
     }
     switch (catalog.fields[index].type) {
-        case FieldType::text:
-            return read_text(index, cell);
-        case FieldType::code:
-            return read_code(index, cell);
-        case FieldType::personal:
-            return read_personal(index, cell);
-        case FieldType::date:
-            return read_day(index, cell);
-        case FieldType::decimal:
-            return read_amount(index, cell);
-        case FieldType::enumeration:
-            return read_word(index, cell);
-        case FieldType::multi_enumeration:
-            return read_words(index, cell);
+        case FieldType::text: return read_text(index, cell);
+        case FieldType::code: return read_code(index, cell);
+        case FieldType::personal: return read_personal(index, cell);
+        case FieldType::date: return read_day(index, cell);
+        case FieldType::decimal: return read_amount(index, cell);
+        case FieldType::enumeration: return read_word(index, cell);
+        case FieldType::multi_enumeration: return read_words(index, cell);
     }
 }
 

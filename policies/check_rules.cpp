@@ -31,14 +31,12 @@ bool document_fits(std::string_view kind, std::string_view number) {
     }
     if (kind == "台湾居民来往大陆通行证") {
         const auto digits = number.size() == 11 ? number.substr(0, 10) : number;
-        return (digits.size() == 8 || digits.size() == 10) && only_digits(digits) &&
-               is_capital_or_digit(number.back());
+        return (digits.size() == 8 || digits.size() == 10) && only_digits(digits) && is_capital_or_digit(number.back());
     }
     if (kind == "外国人永久居留身份证") {
         const bool older = number.size() == 15 && only_digits(number.substr(3)) &&
                            std::ranges::all_of(number.substr(0, 3), is_capital_or_digit);
-        const bool newer = number.size() == 18 && number.front() == '9' &&
-                           only_digits(number.substr(0, 17)) &&
+        const bool newer = number.size() == 18 && number.front() == '9' && only_digits(number.substr(0, 17)) &&
                            is_capital_or_digit(number.back());  // since December 2023
         return older || newer;
     }
@@ -90,8 +88,7 @@ void RecordUnderCheck::check_date(const Check& check, std::size_t field) {
             }
             return;
         }
-        default:
-            return;
+        default: return;
     }
 }
 
@@ -149,9 +146,7 @@ void RecordUnderCheck::run_check(const Check& check) {
             case Kind::order:
             case Kind::not_past:
             case Kind::stand_in_date:
-            case Kind::reported_within:
-                check_date(check, field);
-                break;
+            case Kind::reported_within: check_date(check, field); break;
             case Kind::positive:
                 if (compare_decimals(value(field), "0") <= 0) {
                     find(field, check.code, check.severity);
@@ -168,22 +163,17 @@ void RecordUnderCheck::run_check(const Check& check) {
                 }
                 break;
             case Kind::pattern:
-                if (!RE2::FullMatch(re2::StringPiece{value(field).data(), value(field).size()},
-                                    *check.expression)) {
+                if (!RE2::FullMatch(re2::StringPiece{value(field).data(), value(field).size()}, *check.expression)) {
                     find(field, check.code, check.severity, {check.example});
                 }
                 break;
-            case Kind::uscc_category:
-                check_category(check, field);
-                break;
+            case Kind::uscc_category: check_category(check, field); break;
             case Kind::organisation_inside:
                 if (value(check.other).size() == 18 && value(field) != value(check.other).substr(8, 9)) {
                     find(field, check.code, check.severity);
                 }
                 break;
-            case Kind::identity_document:
-                check_identity_document(check, field);
-                break;
+            case Kind::identity_document: check_identity_document(check, field); break;
             case Kind::only_when: {
                 // Silent when the answer hangs on a field that is wrong itself.
                 const bool known = std::ranges::none_of(
@@ -198,8 +188,7 @@ void RecordUnderCheck::run_check(const Check& check) {
                     find(field, check.code, check.severity);
                 }
                 break;
-            case Kind::explained:
-                break;
+            case Kind::explained: break;
         }
     }
 }

@@ -9,8 +9,8 @@ namespace xinfu::policies {
 std::span<const CodeText> all_codes() {
     static const std::vector<CodeText> joined = [] {
         std::vector<CodeText> codes;
-        for (const auto part : {tables::identity(), tables::package(), tables::records(), tables::service(),
-                                tables::evidence()}) {
+        for (const auto part :
+             {tables::identity(), tables::package(), tables::records(), tables::service(), tables::evidence()}) {
             codes.insert(codes.end(), part.begin(), part.end());
         }
         return codes;

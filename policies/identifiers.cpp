@@ -47,34 +47,19 @@ bool all_digits(std::string_view text) {
 bool authority_exists(char authority, char kind) {
     std::string_view kinds;
     switch (authority) {
-        case '1':
-            kinds = "1239";
-            break;
-        case '3':
-            kinds = "123459";
-            break;
+        case '1': kinds = "1239"; break;
+        case '3': kinds = "123459"; break;
         case '5':
-        case 'N':
-            kinds = "1239";
-            break;
-        case '9':
-            kinds = "123";
-            break;
+        case 'N': kinds = "1239"; break;
+        case '9': kinds = "123"; break;
         case '6':
-        case '7':
-            kinds = "129";
-            break;
+        case '7': kinds = "129"; break;
         case '2':
         case '4':
         case '8':
-        case 'A':
-            kinds = "19";
-            break;
-        case 'Y':
-            kinds = "1";
-            break;
-        default:
-            return false;
+        case 'A': kinds = "19"; break;
+        case 'Y': kinds = "1"; break;
+        default: return false;
     }
     return kinds.find(kind) != std::string_view::npos;
 }
@@ -88,10 +73,9 @@ int number_at(std::string_view digits, std::size_t at, std::size_t size) {
 }
 
 bool date_exists(std::string_view yyyymmdd) {
-    const std::chrono::year_month_day date{
-        std::chrono::year{number_at(yyyymmdd, 0, 4)},
-        std::chrono::month{static_cast<unsigned>(number_at(yyyymmdd, 4, 2))},
-        std::chrono::day{static_cast<unsigned>(number_at(yyyymmdd, 6, 2))}};
+    const std::chrono::year_month_day date{std::chrono::year{number_at(yyyymmdd, 0, 4)},
+                                           std::chrono::month{static_cast<unsigned>(number_at(yyyymmdd, 4, 2))},
+                                           std::chrono::day{static_cast<unsigned>(number_at(yyyymmdd, 6, 2))}};
     return date.ok() && date.year() >= std::chrono::year{1850} && date.year() <= std::chrono::year{2100};
 }
 

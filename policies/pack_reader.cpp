@@ -78,8 +78,8 @@ bool PackReader::number(const YAML::Node& node, std::string_view what, std::int6
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size() || value < least ||
         value > most) {
-        mistake(node, std::string{what} + " must be a number from " + std::to_string(least) + " to " +
-                          std::to_string(most));
+        mistake(node,
+                std::string{what} + " must be a number from " + std::to_string(least) + " to " + std::to_string(most));
         return false;
     }
     out = value;
@@ -106,8 +106,7 @@ bool PackReader::date(const YAML::Node& node, std::string_view what, Day& out) {
                         std::from_chars(text, text + 4, year).ptr == text + 4 &&
                         std::from_chars(text + 5, text + 7, month).ptr == text + 7 &&
                         std::from_chars(text + 8, text + 10, day).ptr == text + 10;
-    const std::chrono::year_month_day date{std::chrono::year{year}, std::chrono::month{month},
-                                           std::chrono::day{day}};
+    const std::chrono::year_month_day date{std::chrono::year{year}, std::chrono::month{month}, std::chrono::day{day}};
     if (!shaped || !date.ok()) {
         mistake(node, std::string{what} + " must be a date in the form YYYY-MM-DD");
         return false;
@@ -145,8 +144,7 @@ bool PackReader::texts(const YAML::Node& node, std::string_view what, std::vecto
     return good;
 }
 
-MapReader::MapReader(PackReader& reader, const YAML::Node& node, std::string_view what)
-    : reader_(reader), what_(what) {
+MapReader::MapReader(PackReader& reader, const YAML::Node& node, std::string_view what) : reader_(reader), what_(what) {
     if (node.IsDefined() && node.IsMap()) {
         node_.reset(node);
     } else {

@@ -81,8 +81,7 @@ std::optional<DateText> read_date(std::string_view text) {
         }
         read.time_dropped = true;
     }
-    const std::chrono::year_month_day date{std::chrono::year{*year},
-                                           std::chrono::month{static_cast<unsigned>(*month)},
+    const std::chrono::year_month_day date{std::chrono::year{*year}, std::chrono::month{static_cast<unsigned>(*month)},
                                            std::chrono::day{static_cast<unsigned>(*day)}};
     if (!date.ok() || *year == 0) {
         return std::nullopt;
@@ -120,8 +119,7 @@ Day day_of(std::string_view canonical) {
         }
         return value;
     };
-    return Day{std::chrono::year{number(0, 4)} / static_cast<int>(number(5, 2)) /
-               static_cast<int>(number(8, 2))};
+    return Day{std::chrono::year{number(0, 4)} / static_cast<int>(number(5, 2)) / static_cast<int>(number(8, 2))};
 }
 
 std::optional<DecimalText> read_decimal(std::string_view text, std::string& canonical) {

@@ -36,8 +36,8 @@ void read_dates(PackReader& reader, const YAML::Node& list, std::string_view wha
     }
 }
 
-void read_year(PackReader& reader, const YAML::Node& node, std::vector<int>& published,
-               std::vector<Day>& rest, std::vector<Day>& work) {
+void read_year(PackReader& reader, const YAML::Node& node, std::vector<int>& published, std::vector<Day>& rest,
+               std::vector<Day>& work) {
     MapReader map{reader, node, "a year"};
     std::int64_t year = 0;
     bool is_published = false;
@@ -125,8 +125,7 @@ Loaded<WorkingDays> load_working_days(std::string_view yaml) try {
         if (timezone != "Asia/Shanghai") {
             reader.mistake(root, "timezone must be Asia/Shanghai");
         }
-        if (const auto years = map.required("years");
-            years.IsDefined() && reader.sequence(years, "years", 100)) {
+        if (const auto years = map.required("years"); years.IsDefined() && reader.sequence(years, "years", 100)) {
             for (const auto& year : years) {
                 read_year(reader, year, days.published_years_, days.rest_, days.work_);
             }

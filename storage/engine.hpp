@@ -27,34 +27,33 @@ namespace xinfu::storage {
 
 // Sub-databases. Numbers are part of the sealed values' associated data: add at the end, never reuse.
 enum class Table : std::uint8_t {
-    meta = 0,          // name -> value: format version, wrapped keys, node identity, high-water marks
-    log_entries = 1,   // index (u64 BE) -> entry bytes
-    log_tiles = 2,     // level (u8), tile index (u64 BE) -> up to 256 hashes of 32 bytes
-    checkpoints = 3,   // tree size (u64 BE) -> signed note; written with the batch after the one it signs
-    log_notes = 4,     // index (u64 BE) -> rows.proto LeafNotes: texts that a leaf only digests
-    log_index = 5,     // term digest (16), index (u64 BE) -> empty: the sealed search index
-    submissions = 10,  // submission id (16) -> rows.proto Submission
-    submission_names = 11,  // digest of (unit, catalog, name) (32) -> submission id
-    submission_contents =
-        12,              // digest of (unit, catalog, name, signer, content digest, catalog version) -> id
-    staged = 13,         // submission id (16) -> rows.proto Staging: swept when orphaned
-    record_blocks = 20,  // submission id (16), block (u32 BE) -> up to 64 records, sealed again by submission
-    identity_claims = 21,   // HMAC of identity (32), submission id (16), u32 slot -> record digest (32)
-    subject_index = 22,     // HMAC of catalog and subject (32), submission id (16), u32 slot -> empty
-    feeds = 23,             // catalog, u64 BE sequence -> submission id and range
-    defects = 24,           // submission id (16), part (u32 BE) -> rows.proto DefectPart
-    routes = 30,            // route name -> rows.proto RouteState
-    parcels = 31,           // route name, sequence (u64 BE) -> rows.proto Parcel
-    acknowledgements = 32,  // submission id (16), level -> rows.proto Acknowledgement
-    incoming = 33,          // node, route, sequence (u64 BE) -> submission id or refusal
-    accounts = 40,          // account id -> rows.proto Account
-    certificates = 41,      // SHA-256 of the certificate (32) -> rows.proto Certificate
-    persons = 42,           // natural person id -> rows.proto Person
-    handshake_proofs = 43,  // digest of a CertificateVerify that was taken (32) -> time
-    policies = 44,          // SHA-256 of a pack (32) -> its bytes
-    revocations = 45,       // issuer digest (32) -> rows.proto RevocationList
-    keys = 46,              // name -> wrapped key
-    objects = 47,           // object id (16) -> rows.proto Object: files that committed rows name
+    meta = 0,                  // name -> value: format version, wrapped keys, node identity, high-water marks
+    log_entries = 1,           // index (u64 BE) -> entry bytes
+    log_tiles = 2,             // level (u8), tile index (u64 BE) -> up to 256 hashes of 32 bytes
+    checkpoints = 3,           // tree size (u64 BE) -> signed note; written with the batch after the one it signs
+    log_notes = 4,             // index (u64 BE) -> rows.proto LeafNotes: texts that a leaf only digests
+    log_index = 5,             // term digest (16), index (u64 BE) -> empty: the sealed search index
+    submissions = 10,          // submission id (16) -> rows.proto Submission
+    submission_names = 11,     // digest of (unit, catalog, name) (32) -> submission id
+    submission_contents = 12,  // digest of (unit, catalog, name, signer, content digest, catalog version) -> id
+    staged = 13,               // submission id (16) -> rows.proto Staging: swept when orphaned
+    record_blocks = 20,        // submission id (16), block (u32 BE) -> up to 64 records, sealed again by submission
+    identity_claims = 21,      // HMAC of identity (32), submission id (16), u32 slot -> record digest (32)
+    subject_index = 22,        // HMAC of catalog and subject (32), submission id (16), u32 slot -> empty
+    feeds = 23,                // catalog, u64 BE sequence -> submission id and range
+    defects = 24,              // submission id (16), part (u32 BE) -> rows.proto DefectPart
+    routes = 30,               // route name -> rows.proto RouteState
+    parcels = 31,              // route name, sequence (u64 BE) -> rows.proto Parcel
+    acknowledgements = 32,     // submission id (16), level -> rows.proto Acknowledgement
+    incoming = 33,             // node, route, sequence (u64 BE) -> submission id or refusal
+    accounts = 40,             // account id -> rows.proto Account
+    certificates = 41,         // SHA-256 of the certificate (32) -> rows.proto Certificate
+    persons = 42,              // natural person id -> rows.proto Person
+    handshake_proofs = 43,     // digest of a CertificateVerify that was taken (32) -> time
+    policies = 44,             // SHA-256 of a pack (32) -> its bytes
+    revocations = 45,          // issuer digest (32) -> rows.proto RevocationList
+    keys = 46,                 // name -> wrapped key
+    objects = 47,              // object id (16) -> rows.proto Object: files that committed rows name
     count = 64
 };
 

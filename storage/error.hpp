@@ -6,11 +6,10 @@
 namespace xinfu::storage {
 
 enum class Errc {
-    store_in_use = 1,  // another process (or engine) holds the lock on the directory
-    not_found = 2,     // no such store, row, tile, entry or object
-    corrupt =
-        3,     // a value did not open, a file is cut short, or the tree is not the signed one: never served
-    busy = 4,  // a queue or the reader table is full: try again later
+    store_in_use = 1,      // another process (or engine) holds the lock on the directory
+    not_found = 2,         // no such store, row, tile, entry or object
+    corrupt = 3,           // a value did not open, a file is cut short, or the tree is not the signed one: never served
+    busy = 4,              // a queue or the reader table is full: try again later
     store_full = 5,        // disk, map or reserve exhausted; nothing was written
     commit_failed = 6,     // the state on disk is unknown: stop the process, recover at the next start
     io_failed = 7,         // a file could not be opened, read, written or synced

@@ -55,9 +55,7 @@ void put_counts(crypto::JsonObject& json, const LeafCounts& counts) {
 
 void put_origin(crypto::JsonObject& json, const LeafOrigin& origin) {
     crypto::JsonObject members;
-    members.text("node", origin.node)
-        .number("index", integer(origin.index))
-        .text("digest", to_hex(origin.digest));
+    members.text("node", origin.node).number("index", integer(origin.index)).text("digest", to_hex(origin.digest));
     json.object("origin", members);
 }
 

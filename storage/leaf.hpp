@@ -21,12 +21,10 @@ namespace xinfu::storage {
 
 // What the act was about. An empty type leaves the member out.
 struct LeafObject {
-    std::string type{};  // "submission", "account", "checkpoint", "parcel", ...
-    std::string id{};    // opaque
-    std::optional<crypto::Digest>
-        digest{};  // SHA-256 of the object's bytes: of a submission, the body as PUT
-    std::optional<crypto::Digest>
-        content{};  // submissions: SHA-256 of the signed content, once it is verified
+    std::string type{};                       // "submission", "account", "checkpoint", "parcel", ...
+    std::string id{};                         // opaque
+    std::optional<crypto::Digest> digest{};   // SHA-256 of the object's bytes: of a submission, the body as PUT
+    std::optional<crypto::Digest> content{};  // submissions: SHA-256 of the signed content, once it is verified
 };
 
 struct LeafCounts {
@@ -90,8 +88,7 @@ public:
     // Encodes the leaf at the batch's time, appends it, writes its notes in the same transaction, and returns
     // its index. `entry`, when given, receives the leaf's bytes (a receipt's `extra`). Strings too long for a
     // leaf are a programming error: bound them where they enter.
-    std::uint64_t append(Batch& batch, const Leaf& leaf, const LeafNotes& notes = {},
-                         Bytes* entry = nullptr) const;
+    std::uint64_t append(Batch& batch, const Leaf& leaf, const LeafNotes& notes = {}, Bytes* entry = nullptr) const;
 
 private:
     std::string node_;

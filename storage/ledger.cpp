@@ -33,9 +33,7 @@ class WatchedTransaction final : public WriteTransaction {
 public:
     explicit WatchedTransaction(WriteTransaction& inner) : inner_(inner) {}
 
-    Result<std::optional<Bytes>> get(Table table, ByteView key) const override {
-        return inner_.get(table, key);
-    }
+    Result<std::optional<Bytes>> get(Table table, ByteView key) const override { return inner_.get(table, key); }
     Result<bool> contains(Table table, ByteView key) const override { return inner_.contains(table, key); }
     Result<void> visit(Table table, ByteView prefix, ByteView from, const Visitor& visitor,
                        bool backwards) const override {
@@ -79,12 +77,10 @@ public:
         const std::uint64_t index = edge_.size();
         // A failed write is kept by the transaction; the batch then does not commit.
         (void)watched_.put(Table::log_entries, index_key(index), entry).has_value();
-        edge_.append(
-            crypto::leaf_hash(entry), [this](unsigned level, std::uint64_t tile, const TileNodes& nodes) {
-                (void)watched_.put(Table::log_tiles, tile_key(level, tile), nodes.bytes(nodes.width()))
-                    .has_value();
-                completed_.push_back({level, tile, std::make_shared<const TileNodes>(nodes)});
-            });
+        edge_.append(crypto::leaf_hash(entry), [this](unsigned level, std::uint64_t tile, const TileNodes& nodes) {
+            (void)watched_.put(Table::log_tiles, tile_key(level, tile), nodes.bytes(nodes.width())).has_value();
+            completed_.push_back({level, tile, std::make_shared<const TileNodes>(nodes)});
+        });
         return index;
     }
 
@@ -93,8 +89,8 @@ public:
     void finish(const LogState& state) {
         for (std::size_t level = 1; level < edge_.levels(); ++level) {
             const TileNodes& tile = edge_.tile(level);
-            const bool changed = std::ranges::any_of(
-                completed_, [level](const FullTile& full) { return full.level + 1 == level; });
+            const bool changed =
+                std::ranges::any_of(completed_, [level](const FullTile& full) { return full.level + 1 == level; });
             if (changed && tile.width() != 0) {
                 (void)watched_
                     .put(Table::log_tiles, tile_key(static_cast<unsigned>(level), edge_.edge_index(level)),
@@ -124,9 +120,8 @@ using Members = std::vector<Member*>;
 
 class LedgerThread final : public Ledger {
 public:
-    LedgerThread(std::unique_ptr<Engine> engine, Options options,
-                 std::shared_ptr<const crypto::NoteSigner> signer, std::shared_ptr<const Clock> clock,
-                 RecoveredLog recovered)
+    LedgerThread(std::unique_ptr<Engine> engine, Options options, std::shared_ptr<const crypto::NoteSigner> signer,
+                 std::shared_ptr<const Clock> clock, RecoveredLog recovered)
         : engine_(std::move(engine)),
           options_(std::move(options)),
           signer_(std::move(signer)),
@@ -341,8 +336,7 @@ private:
         if (stored_checkpoint_ != 0) {
             (void)transaction.erase(Table::checkpoints, index_key(stored_checkpoint_)).has_value();
         }
-        (void)transaction
-            .put(Table::checkpoints, index_key(signed_head.tree_size), as_bytes(*signed_head.checkpoint))
+        (void)transaction.put(Table::checkpoints, index_key(signed_head.tree_size), as_bytes(*signed_head.checkpoint))
             .has_value();
     }
 
@@ -390,8 +384,7 @@ private:
             const std::uint64_t map_free =
                 statistics.map_size_bytes - std::min(statistics.used_bytes, statistics.map_size_bytes);
             scarce_ = statistics.disk_free_bytes < options_.disk_reserve_bytes ||
-                      map_free < std::min(options_.disk_reserve_bytes,
-                                          statistics.map_size_bytes / kReservePartOfMap);
+                      map_free < std::min(options_.disk_reserve_bytes, statistics.map_size_bytes / kReservePartOfMap);
         }
         return scarce_;
     }

@@ -70,8 +70,8 @@ public:
         std::size_t queue_max = 4096;  // waiting operations; beyond: Errc::busy
         std::size_t batch_operations_max = 512;
         std::size_t batch_bytes_max = 4u << 20;
-        std::uint64_t disk_reserve_bytes =
-            256u << 20;  // below: operations that are not `essential` get Errc::store_full
+        std::uint64_t disk_reserve_bytes = 256u
+                                           << 20;  // below: operations that are not `essential` get Errc::store_full
     };
     virtual ~Ledger() = default;
 
@@ -90,10 +90,8 @@ public:
 class TreeReader {
 public:
     virtual ~TreeReader() = default;
-    virtual Result<std::vector<crypto::Digest>> inclusion_proof(std::uint64_t index,
-                                                                std::uint64_t size) const = 0;
-    virtual Result<std::vector<crypto::Digest>> consistency_proof(std::uint64_t old_size,
-                                                                  std::uint64_t size) const = 0;
+    virtual Result<std::vector<crypto::Digest>> inclusion_proof(std::uint64_t index, std::uint64_t size) const = 0;
+    virtual Result<std::vector<crypto::Digest>> consistency_proof(std::uint64_t old_size, std::uint64_t size) const = 0;
     virtual Result<crypto::Digest> root(std::uint64_t size) const = 0;
     // `width` hashes of a tile (C2SP tlog-tiles); Errc::not_found when the tree has not grown so far.
     virtual Result<Bytes> tile(unsigned level, std::uint64_t index, unsigned width) const = 0;

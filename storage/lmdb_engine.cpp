@@ -74,27 +74,18 @@ Errc to_errc(int code) {
         case MDB_MAP_FULL:
         case MDB_TXN_FULL:
         case ENOSPC:
-        case EDQUOT:
-            return Errc::store_full;
-        case MDB_READERS_FULL:
-            return Errc::busy;
+        case EDQUOT: return Errc::store_full;
+        case MDB_READERS_FULL: return Errc::busy;
         case MDB_CORRUPTED:
         case MDB_PAGE_NOTFOUND:
-        case MDB_INVALID:
-            return Errc::corrupt;
-        case MDB_VERSION_MISMATCH:
-            return Errc::version_unknown;
-        case MDB_PANIC:
-            return Errc::commit_failed;
-        case MDB_BAD_VALSIZE:
-            return Errc::too_large;
-        case MDB_BAD_TXN:
-            return Errc::misused;
+        case MDB_INVALID: return Errc::corrupt;
+        case MDB_VERSION_MISMATCH: return Errc::version_unknown;
+        case MDB_PANIC: return Errc::commit_failed;
+        case MDB_BAD_VALSIZE: return Errc::too_large;
+        case MDB_BAD_TXN: return Errc::misused;
         case MDB_NOTFOUND:
-        case ENOENT:
-            return Errc::not_found;
-        default:
-            return Errc::io_failed;
+        case ENOENT: return Errc::not_found;
+        default: return Errc::io_failed;
     }
 }
 
@@ -206,8 +197,8 @@ public:
         const std::unique_ptr<MDB_cursor, decltype(&mdb_cursor_close)> closer(cursor, &mdb_cursor_close);
         MDB_val name{};
         MDB_val value{};
-        int code = backwards ? seek_last(cursor, prefix, from, name, value)
-                             : seek_first(cursor, prefix, from, name, value);
+        int code =
+            backwards ? seek_last(cursor, prefix, from, name, value) : seek_first(cursor, prefix, from, name, value);
         for (; code == 0; code = mdb_cursor_get(cursor, &name, &value, backwards ? MDB_PREV : MDB_NEXT)) {
             const ByteView key = to_view(name);
             if (key.size() < prefix.size() || !std::ranges::equal(prefix, key.first(prefix.size()))) {
@@ -255,8 +246,7 @@ protected:
         if (!bound.empty()) {
             ++bound.back();  // the first key after all with the prefix
         }
-        const bool at_from =
-            !from.empty() && (bound.empty() || std::ranges::lexicographical_compare(from, bound));
+        const bool at_from = !from.empty() && (bound.empty() || std::ranges::lexicographical_compare(from, bound));
         const ByteView start = at_from ? from : ByteView(bound);
         if (start.empty()) {
             return mdb_cursor_get(cursor, &name, &value, MDB_LAST);
@@ -386,8 +376,7 @@ public:
                 mdb_txn_abort(reader);
                 return to_errc(code);
             }
-        } else if (const int code = mdb_txn_begin(environment_->env, nullptr, MDB_RDONLY, &reader);
-                   code != 0) {
+        } else if (const int code = mdb_txn_begin(environment_->env, nullptr, MDB_RDONLY, &reader); code != 0) {
             return to_errc(code);
         }
         return std::unique_ptr<ReadTransaction>(std::make_unique<Snapshot>(environment_, reader));
@@ -456,8 +445,7 @@ Result<void> open_tables(Environment& environment) {
     }
     for (const NamedTable& named : kTables) {
         const auto slot = static_cast<std::size_t>(named.table);
-        if (const int code = mdb_dbi_open(transaction, named.name, MDB_CREATE, &environment.tables[slot]);
-            code != 0) {
+        if (const int code = mdb_dbi_open(transaction, named.name, MDB_CREATE, &environment.tables[slot]); code != 0) {
             mdb_txn_abort(transaction);
             return to_errc(code);
         }

@@ -26,8 +26,7 @@ constexpr std::size_t kPageFlagsAt = 10;
 constexpr std::size_t kPageLowerAt = 12;
 constexpr std::size_t kOverflowCountAt = 12;
 constexpr std::size_t kMetaVersionAt = kPageHeader + 4;
-constexpr std::size_t kMetaDatabasesAt =
-    kPageHeader + 24;  // free list, then main; the first word is the page size
+constexpr std::size_t kMetaDatabasesAt = kPageHeader + 24;  // free list, then main; the first word is the page size
 constexpr std::size_t kDatabaseSize = 48;
 constexpr std::size_t kDatabaseRootAt = 40;
 constexpr std::size_t kMetaLastPageAt = kMetaDatabasesAt + 2 * kDatabaseSize;
@@ -127,8 +126,7 @@ private:
 
     bool overflow(std::uint64_t first) {
         std::array<std::uint8_t, kPageHeader> header;
-        if (first < 2 || first >= pages_ ||
-            !read_at(file_, first * page_size_, header.data(), header.size())) {
+        if (first < 2 || first >= pages_ || !read_at(file_, first * page_size_, header.data(), header.size())) {
             return false;
         }
         return (load<std::uint16_t>(&header[kPageFlagsAt]) & kOverflowPage) != 0 &&
@@ -157,8 +155,7 @@ Result<void> check_lmdb_file(int directory) {
         return {};
     }
     Meta first;
-    if (!read_at(file.fd, 0, first.data(), first.size()) ||
-        load<std::uint32_t>(&first[kPageHeader]) != kMagic) {
+    if (!read_at(file.fd, 0, first.data(), first.size()) || load<std::uint32_t>(&first[kPageHeader]) != kMagic) {
         return Errc::corrupt;
     }
     if (load<std::uint32_t>(&first[kMetaVersionAt]) != kDataVersion) {
@@ -183,8 +180,7 @@ Result<void> check_lmdb_file(int directory) {
     }
     PageWalk walk(file.fd, size, page_size);
     for (std::size_t database = 0; database < 2; ++database) {
-        if (!walk.tree(
-                load<std::uint64_t>(&meta[kMetaDatabasesAt + database * kDatabaseSize + kDatabaseRootAt]))) {
+        if (!walk.tree(load<std::uint64_t>(&meta[kMetaDatabasesAt + database * kDatabaseSize + kDatabaseRootAt]))) {
             return Errc::corrupt;
         }
     }

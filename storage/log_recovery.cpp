@@ -13,15 +13,14 @@ Result<TileNodes> rehash_last_entries(const ReadTransaction& snapshot, std::uint
     TileNodes tile;
     std::uint64_t expected = size - size % crypto::kTileWidth;
     bool in_order = true;
-    const auto visited =
-        snapshot.visit(Table::log_entries, {}, index_key(expected), [&](ByteView key, ByteView entry) {
-            in_order = expected < size && key.size() == sizeof(IndexKey) && parse_index_key(key) == expected;
-            if (in_order) {
-                tile.append(crypto::leaf_hash(entry));
-                ++expected;
-            }
-            return in_order;
-        });
+    const auto visited = snapshot.visit(Table::log_entries, {}, index_key(expected), [&](ByteView key, ByteView entry) {
+        in_order = expected < size && key.size() == sizeof(IndexKey) && parse_index_key(key) == expected;
+        if (in_order) {
+            tile.append(crypto::leaf_hash(entry));
+            ++expected;
+        }
+        return in_order;
+    });
     if (!visited) {
         return visited.error();
     }
@@ -50,8 +49,7 @@ Result<TileNodes> read_partial_tile(const ReadTransaction& snapshot, unsigned le
 }
 
 // The newest stored checkpoint, if any: signed by us, for this origin.
-Result<std::optional<crypto::Checkpoint>> read_checkpoint(const ReadTransaction& snapshot,
-                                                          const std::string& origin,
+Result<std::optional<crypto::Checkpoint>> read_checkpoint(const ReadTransaction& snapshot, const std::string& origin,
                                                           const crypto::NoteSigner& signer) {
     std::optional<std::string> note;
     const auto visited = snapshot.visit(
@@ -84,8 +82,7 @@ Result<std::optional<crypto::Checkpoint>> read_checkpoint(const ReadTransaction&
 
 }  // namespace
 
-Result<RecoveredLog> recover_log(const Engine& engine, const std::string& origin,
-                                 const crypto::NoteSigner& signer) {
+Result<RecoveredLog> recover_log(const Engine& engine, const std::string& origin, const crypto::NoteSigner& signer) {
     const auto opened = engine.snapshot();
     if (!opened) {
         return opened.error();
@@ -115,10 +112,8 @@ Result<RecoveredLog> recover_log(const Engine& engine, const std::string& origin
     }
 
     std::vector<TileNodes> tiles;
-    for (unsigned level = 0; level * crypto::kTileHeight < 64 && size >> (level * crypto::kTileHeight) != 0;
-         ++level) {
-        auto tile =
-            level == 0 ? rehash_last_entries(snapshot, size) : read_partial_tile(snapshot, level, size);
+    for (unsigned level = 0; level * crypto::kTileHeight < 64 && size >> (level * crypto::kTileHeight) != 0; ++level) {
+        auto tile = level == 0 ? rehash_last_entries(snapshot, size) : read_partial_tile(snapshot, level, size);
         if (!tile) {
             return tile.error();
         }
@@ -137,8 +132,8 @@ Result<RecoveredLog> recover_log(const Engine& engine, const std::string& origin
     if (checkpoint->has_value()) {
         DurableTree tree(engine);
         tree.publish(log.edge, {});
-        const auto root = (*checkpoint)->size <= size ? tree.root((*checkpoint)->size)
-                                                      : Result<crypto::Digest>(Errc::corrupt);
+        const auto root =
+            (*checkpoint)->size <= size ? tree.root((*checkpoint)->size) : Result<crypto::Digest>(Errc::corrupt);
         if (!root) {
             return Errc::corrupt;
         }

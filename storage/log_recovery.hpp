@@ -20,7 +20,6 @@ struct RecoveredLog {
 // The entries after the last full tile are hashed again; higher tiles are read. The root must be the one of
 // the last commit, and the stored checkpoint must be signed by `signer` over a prefix of this tree.
 // Errors: corrupt; those of the engine.
-Result<RecoveredLog> recover_log(const Engine& engine, const std::string& origin,
-                                 const crypto::NoteSigner& signer);
+Result<RecoveredLog> recover_log(const Engine& engine, const std::string& origin, const crypto::NoteSigner& signer);
 
 }  // namespace xinfu::storage

@@ -13,8 +13,7 @@ void TileNodes::append(const crypto::Digest& digest) {
     nodes_[index] = digest;
     // Two finished neighbours finish the node above them.
     for (unsigned height = 0; (index & 1) != 0; ++height, index >>= 1) {
-        nodes_[start(height + 1) + (index >> 1)] =
-            crypto::node_hash(at(height, index - 1), at(height, index));
+        nodes_[start(height + 1) + (index >> 1)] = crypto::node_hash(at(height, index - 1), at(height, index));
     }
 }
 

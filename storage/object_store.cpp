@@ -20,8 +20,7 @@ namespace {
 
 constexpr std::string_view kUnfinished = ".part";
 constexpr std::size_t kSealedChunkBytes = crypto::kStreamChunkBytes + crypto::kStreamTagBytes;
-constexpr std::size_t kWriteSizeBytes =
-    4 * kSealedChunkBytes;  // gathered before a write: fewer calls, little memory
+constexpr std::size_t kWriteSizeBytes = 4 * kSealedChunkBytes;  // gathered before a write: fewer calls, little memory
 // Written back early in steps of this size, so that the sync at the end of a big file has little left to do.
 constexpr std::uint64_t kWriteBackBytes = std::uint64_t{8} << 20;
 
@@ -50,14 +49,10 @@ private:
 Errc system_errc() {
     switch (errno) {
         case ENOSPC:
-        case EDQUOT:
-            return Errc::store_full;
-        case ENOENT:
-            return Errc::not_found;
-        case EEXIST:
-            return Errc::exists;
-        default:
-            return Errc::io_failed;
+        case EDQUOT: return Errc::store_full;
+        case ENOENT: return Errc::not_found;
+        case EEXIST: return Errc::exists;
+        default: return Errc::io_failed;
     }
 }
 
@@ -123,8 +118,7 @@ public:
         if (::fsync(file_.get()) != 0) {
             return system_errc();
         }
-        if (::renameat2(folder_.get(), temporary_name().c_str(), folder_.get(), name_.c_str(),
-                        RENAME_NOREPLACE) != 0) {
+        if (::renameat2(folder_.get(), temporary_name().c_str(), folder_.get(), name_.c_str(), RENAME_NOREPLACE) != 0) {
             return system_errc();
         }
         finished_ = true;
@@ -266,8 +260,8 @@ public:
 
     Result<std::unique_ptr<ObjectReader>> open(const ObjectId& id, ByteView data_key) const override {
         const std::string name = to_hex(id);
-        Descriptor file(::openat(root_.get(), (folder_name(name) + "/" + name).c_str(),
-                                 O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+        Descriptor file(
+            ::openat(root_.get(), (folder_name(name) + "/" + name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
         if (!file.valid()) {
             return system_errc();
         }
@@ -331,8 +325,7 @@ public:
 
 private:
     Descriptor open_folder(const std::string& path) const {
-        return Descriptor(
-            ::openat(root_.get(), path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+        return Descriptor(::openat(root_.get(), path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
     }
 
     template <class Each>

@@ -177,8 +177,7 @@ Result<void> visit_claims(const ReadTransaction& transaction, const crypto::Dige
     return {};
 }
 
-Result<void> put_subject_entry(WriteTransaction& transaction, const crypto::Digest& subject,
-                               const RecordPlace& place) {
+Result<void> put_subject_entry(WriteTransaction& transaction, const crypto::Digest& subject, const RecordPlace& place) {
     return transaction.put(Table::subject_index, place_key(subject, place.submission, place.slot), {});
 }
 
@@ -292,7 +291,7 @@ Result<void> remove_record(WriteTransaction& transaction, ByteView index_key, st
 }
 
 Result<Sweep> sweep_staged(WriteTransaction& transaction, ByteView index_key, std::string_view catalog,
-                          const RecordSealer& sealer, const SubmissionId& id, std::size_t blocks_max) {
+                           const RecordSealer& sealer, const SubmissionId& id, std::size_t blocks_max) {
     std::vector<std::pair<Bytes, Bytes>> blocks;  // key, sealed
     const auto collect_block = [&](ByteView key, ByteView value) {
         blocks.emplace_back(Bytes(key.begin(), key.end()), Bytes(value.begin(), value.end()));

@@ -92,7 +92,7 @@ Result<void> remove_record(WriteTransaction& transaction, ByteView index_key, st
 // Two files in flight claim one identity.
 struct ClashNote {
     crypto::Digest identity{};
-    std::uint32_t slot = 0;        // this submission's
+    std::uint32_t slot = 0;  // this submission's
     SubmissionId other{};
     rows::Clash clash;
 };
@@ -106,7 +106,7 @@ enum class Sweep { finished, more };
 // clashes and its staging row. Its row in Table::submissions and its defects, if
 // any, stay: a refused file may have been staged.
 Result<Sweep> sweep_staged(WriteTransaction& transaction, ByteView index_key, std::string_view catalog,
-                          const RecordSealer& sealer, const SubmissionId& id, std::size_t blocks_max);
+                           const RecordSealer& sealer, const SubmissionId& id, std::size_t blocks_max);
 // The last part of it: notes and staging row of a submission whose records stay. `max` rows at most.
 Result<Sweep> sweep_notes(WriteTransaction& transaction, const SubmissionId& id, std::size_t max);
 

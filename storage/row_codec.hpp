@@ -67,7 +67,9 @@ Result<void> visit(const ReadTransaction& transaction, Table table, ByteView pre
     return {};
 }
 
-inline void append(Bytes& key, ByteView bytes) { key.insert(key.end(), bytes.begin(), bytes.end()); }
+inline void append(Bytes& key, ByteView bytes) {
+    key.insert(key.end(), bytes.begin(), bytes.end());
+}
 
 // Text in a key ends with a zero byte, which no text in a key contains.
 inline void append_text(Bytes& key, std::string_view text) {

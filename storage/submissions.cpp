@@ -13,8 +13,7 @@ Bytes numbered(const SubmissionId& id, std::uint32_t number) {
     return key;
 }
 
-crypto::Digest name_key(ByteView index_key, std::string_view unit, std::string_view catalog,
-                        std::string_view name) {
+crypto::Digest name_key(ByteView index_key, std::string_view unit, std::string_view catalog, std::string_view name) {
     Bytes message;
     for (const auto part : {std::string_view("name"), unit, catalog, name}) {
         codec::append_part(message, as_bytes(part));
@@ -60,7 +59,9 @@ SubmissionId make_submission_id(std::int64_t time_ms, const std::array<std::uint
     return id;
 }
 
-std::string to_text(const SubmissionId& id) { return to_hex(id); }
+std::string to_text(const SubmissionId& id) {
+    return to_hex(id);
+}
 
 std::optional<SubmissionId> submission_id_from_text(std::string_view text) {
     const auto bytes = from_hex(text);
@@ -76,8 +77,7 @@ std::optional<SubmissionId> submission_id_from_bytes(ByteView bytes) {
     return id;
 }
 
-Result<std::optional<rows::Submission>> find_submission(const ReadTransaction& transaction,
-                                                        const SubmissionId& id) {
+Result<std::optional<rows::Submission>> find_submission(const ReadTransaction& transaction, const SubmissionId& id) {
     return codec::read<rows::Submission>(transaction, Table::submissions, id);
 }
 
@@ -100,8 +100,7 @@ std::string_view to_text(rows::Submission::State state) {
 }
 
 Result<std::optional<SubmissionId>> find_name(const ReadTransaction& transaction, ByteView index_key,
-                                              std::string_view unit, std::string_view catalog,
-                                              std::string_view name) {
+                                              std::string_view unit, std::string_view catalog, std::string_view name) {
     return find_id(transaction, Table::submission_names, name_key(index_key, unit, catalog, name));
 }
 

@@ -42,8 +42,7 @@ std::string_view to_text(rows::Submission::State state);
 // A name is taken by a pending, accepted or withdrawn submission of (unit, catalog). File names may name
 // persons, so the key is a keyed digest.
 Result<std::optional<SubmissionId>> find_name(const ReadTransaction& transaction, ByteView index_key,
-                                              std::string_view unit, std::string_view catalog,
-                                              std::string_view name);
+                                              std::string_view unit, std::string_view catalog, std::string_view name);
 Result<void> put_name(WriteTransaction& transaction, ByteView index_key, std::string_view unit,
                       std::string_view catalog, std::string_view name, const SubmissionId& id);
 

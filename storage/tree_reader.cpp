@@ -10,8 +10,7 @@
 namespace xinfu::storage {
 namespace {
 
-constexpr std::size_t kRecentTilesMax =
-    128;  // of 16 KiB: tiles a batch just filled, and what old receipts need
+constexpr std::size_t kRecentTilesMax = 128;  // of 16 KiB: tiles a batch just filled, and what old receipts need
 
 // Where a tree of `count` > 1 leaves splits: the largest power of two below it, RFC 6962 section 2.1.
 std::uint64_t split(std::uint64_t count) {
@@ -56,8 +55,7 @@ public:
     }
 
     // RFC 6962 section 2.1.1: from the leaf up.
-    void path(std::uint64_t index, std::uint64_t first, std::uint64_t last,
-              std::vector<crypto::Digest>& out) {
+    void path(std::uint64_t index, std::uint64_t first, std::uint64_t last, std::vector<crypto::Digest>& out) {
         if (last - first <= 1) {
             return;
         }
@@ -112,8 +110,7 @@ private:
         const unsigned inner = height % crypto::kTileHeight;
         const std::uint64_t per_tile = crypto::kTileWidth >> inner;
         const auto nodes = tile(level, index / per_tile);
-        return nodes != nullptr ? nodes->at(inner, static_cast<unsigned>(index % per_tile))
-                                : crypto::Digest{};
+        return nodes != nullptr ? nodes->at(inner, static_cast<unsigned>(index % per_tile)) : crypto::Digest{};
     }
 
     std::shared_ptr<const TileNodes> load(unsigned level, std::uint64_t index) {
@@ -140,8 +137,7 @@ private:
     boost::system::error_code error_;
 };
 
-DurableTree::DurableTree(const Engine& engine)
-    : engine_(engine), edge_(std::make_shared<const RightEdge>()) {}
+DurableTree::DurableTree(const Engine& engine) : engine_(engine), edge_(std::make_shared<const RightEdge>()) {}
 
 void DurableTree::publish(std::shared_ptr<const RightEdge> edge, const std::vector<FullTile>& completed) {
     for (const FullTile& tile : completed) {
@@ -179,8 +175,7 @@ void DurableTree::keep(const TilePosition& position, std::shared_ptr<const TileN
     }
 }
 
-Result<std::vector<crypto::Digest>> DurableTree::inclusion_proof(std::uint64_t index,
-                                                                 std::uint64_t size) const {
+Result<std::vector<crypto::Digest>> DurableTree::inclusion_proof(std::uint64_t index, std::uint64_t size) const {
     Walk walk(*this);
     if (index >= size || size > walk.durable_size()) {
         return Errc::not_found;
@@ -193,8 +188,7 @@ Result<std::vector<crypto::Digest>> DurableTree::inclusion_proof(std::uint64_t i
     return proof;
 }
 
-Result<std::vector<crypto::Digest>> DurableTree::consistency_proof(std::uint64_t old_size,
-                                                                   std::uint64_t size) const {
+Result<std::vector<crypto::Digest>> DurableTree::consistency_proof(std::uint64_t old_size, std::uint64_t size) const {
     Walk walk(*this);
     if (old_size > size || size > walk.durable_size()) {
         return Errc::not_found;
@@ -245,17 +239,16 @@ Result<Bytes> DurableTree::entries(std::uint64_t index, unsigned width) const {
     const std::uint64_t first = index * crypto::kTileWidth;
     std::uint64_t expected = first;
     Bytes bundle;
-    const auto visited =
-        reader->visit(Table::log_entries, {}, index_key(first), [&](ByteView key, ByteView entry) {
-            if (parse_index_key(key) != expected) {
-                return false;
-            }
-            assert(entry.size() <= crypto::kEntrySizeBytesMax);
-            bundle.push_back(static_cast<std::uint8_t>(entry.size() >> 8));
-            bundle.push_back(static_cast<std::uint8_t>(entry.size() & 0xff));
-            bundle.insert(bundle.end(), entry.begin(), entry.end());
-            return ++expected < first + width;
-        });
+    const auto visited = reader->visit(Table::log_entries, {}, index_key(first), [&](ByteView key, ByteView entry) {
+        if (parse_index_key(key) != expected) {
+            return false;
+        }
+        assert(entry.size() <= crypto::kEntrySizeBytesMax);
+        bundle.push_back(static_cast<std::uint8_t>(entry.size() >> 8));
+        bundle.push_back(static_cast<std::uint8_t>(entry.size() & 0xff));
+        bundle.insert(bundle.end(), entry.begin(), entry.end());
+        return ++expected < first + width;
+    });
     if (!visited) {
         return visited.error();
     }

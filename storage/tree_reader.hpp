@@ -29,10 +29,8 @@ public:
     // Once the transaction that holds it is synced.
     void publish(std::shared_ptr<const RightEdge> edge, const std::vector<FullTile>& completed);
 
-    Result<std::vector<crypto::Digest>> inclusion_proof(std::uint64_t index,
-                                                        std::uint64_t size) const override;
-    Result<std::vector<crypto::Digest>> consistency_proof(std::uint64_t old_size,
-                                                          std::uint64_t size) const override;
+    Result<std::vector<crypto::Digest>> inclusion_proof(std::uint64_t index, std::uint64_t size) const override;
+    Result<std::vector<crypto::Digest>> consistency_proof(std::uint64_t old_size, std::uint64_t size) const override;
     Result<crypto::Digest> root(std::uint64_t size) const override;
     Result<Bytes> tile(unsigned level, std::uint64_t index, unsigned width) const override;
     Result<Bytes> entries(std::uint64_t index, unsigned width) const override;

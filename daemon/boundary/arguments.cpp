@@ -217,8 +217,7 @@ Arguments parse_arguments(Role role, int argc, char** argv) {
     try {
         read_command_line(role, argc, argv, arguments);
     } catch (const Usage& wrong) {
-        std::fprintf(stderr, "%s: %s\n%s", program_name(role).c_str(), wrong.text.c_str(),
-                     usage(role).c_str());
+        std::fprintf(stderr, "%s: %s\n%s", program_name(role).c_str(), wrong.text.c_str(), usage(role).c_str());
         arguments.exit_code = 2;
     }
     return arguments;

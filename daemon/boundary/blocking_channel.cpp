@@ -74,8 +74,7 @@ Result<Packet> BlockingChannel::receive_bytes(std::chrono::milliseconds timeout)
     }
 }
 
-Result<void> BlockingChannel::send_bytes(std::string_view bytes, int descriptor,
-                                         std::chrono::milliseconds timeout) {
+Result<void> BlockingChannel::send_bytes(std::string_view bytes, int descriptor, std::chrono::milliseconds timeout) {
     const auto deadline = deadline_after(timeout);
     for (;;) {
         if (!connection_.descriptor) {

@@ -23,8 +23,7 @@ public:
 
     // Errors: additionally timed_out, after which the channel can still be used.
     Result<Packet> receive_bytes(std::chrono::milliseconds timeout = kForever);
-    Result<void> send_bytes(std::string_view bytes, int descriptor = -1,
-                            std::chrono::milliseconds timeout = kForever);
+    Result<void> send_bytes(std::string_view bytes, int descriptor = -1, std::chrono::milliseconds timeout = kForever);
 
     template <class Message>
     Result<Envelope<Message>> receive(std::chrono::milliseconds timeout = kForever) {
@@ -43,8 +42,7 @@ public:
     }
     // The descriptor stays the caller's. Errors: too_large, closed, timed_out.
     template <class Message>
-    Result<void> send(const Message& message, int descriptor = -1,
-                      std::chrono::milliseconds timeout = kForever) {
+    Result<void> send(const Message& message, int descriptor = -1, std::chrono::milliseconds timeout = kForever) {
         const auto bytes = encode(message);
         if (!bytes) {
             return bytes.error();
@@ -87,8 +85,8 @@ public:
             if (now >= deadline) {
                 return Errc::timed_out;
             }
-            auto envelope = channel_.template receive<Reply>(
-                std::chrono::ceil<std::chrono::milliseconds>(deadline - now));
+            auto envelope =
+                channel_.template receive<Reply>(std::chrono::ceil<std::chrono::milliseconds>(deadline - now));
             if (!envelope) {
                 return failed(envelope.error());
             }

@@ -61,9 +61,7 @@ public:
 
         std::uint64_t id() const { return id_; }
         // A reply is here already, or the call has failed: next() will not wait.
-        bool has_news() const {
-            return !pending_->replies.empty() || pending_->error || pending_->last_arrived;
-        }
+        bool has_news() const { return !pending_->replies.empty() || pending_->error || pending_->last_arrived; }
         // The next reply. Safe to cancel: then no reply is lost. Errors: connection_lost, overrun; `closed`
         // after the last reply was taken.
         asio::awaitable<Result<Envelope<Reply>>> next() {

@@ -48,12 +48,9 @@ bool concerns_one_connection(int error) {
 
 Dial::Role dial_role(Role role) {
     switch (role) {
-        case Role::gateway:
-            return Dial::GATEWAY;
-        case Role::courier:
-            return Dial::COURIER;
-        default:
-            return Dial::INSPECTOR;
+        case Role::gateway: return Dial::GATEWAY;
+        case Role::courier: return Dial::COURIER;
+        default: return Dial::INSPECTOR;
     }
 }
 
@@ -268,8 +265,7 @@ asio::awaitable<Result<Connection>> Dialer::dial_path(std::shared_ptr<State> sta
     if (!connection.descriptor) {
         co_return boost::system::error_code(errno, boost::system::system_category());
     }
-    if (::connect(connection.descriptor.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) !=
-        0) {
+    if (::connect(connection.descriptor.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
         // A full backlog, nobody there, or not there yet: all pass.
         co_return Errc::not_running;
     }

@@ -178,8 +178,7 @@ Result<std::string> encode(const google::protobuf::MessageLite& message) {
 }
 
 Result<void> decode(std::string_view bytes, google::protobuf::MessageLite& message) {
-    if (bytes.size() > kPacketSizeBytesMax ||
-        !message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    if (bytes.size() > kPacketSizeBytesMax || !message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
         return Errc::malformed;
     }
     return {};

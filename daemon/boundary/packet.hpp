@@ -28,10 +28,9 @@ inline constexpr std::size_t kPartSizeBytesMax = 49152;
 
 // Whom a connection must come from.
 struct PeerRules {
-    std::optional<uid_t> uid;  // absent: any uid (tests, and control sockets before the first packet)
-    bool may_pass_descriptors =
-        false;      // true on the asked side's connections to the vault and the supervisor
-    pid_t pid = 0;  // 0: pinned at the first packet
+    std::optional<uid_t> uid;           // absent: any uid (tests, and control sockets before the first packet)
+    bool may_pass_descriptors = false;  // true on the asked side's connections to the vault and the supervisor
+    pid_t pid = 0;                      // 0: pinned at the first packet
 };
 
 // A connected descriptor and the rules its packets are held to: what Acceptor and Dialer give out.

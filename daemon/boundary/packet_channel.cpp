@@ -88,8 +88,7 @@ asio::awaitable<Result<Packet>> PacketChannel::receive_bytes(StatePointer state)
             }
             co_return packet;
         }
-        const auto [error] =
-            co_await state->descriptor.async_wait(asio::posix::stream_descriptor::wait_read, kAsTuple);
+        const auto [error] = co_await state->descriptor.async_wait(asio::posix::stream_descriptor::wait_read, kAsTuple);
         if (error) {
             // Closed meanwhile, or only this wait was cancelled: then the channel lives on.
             co_return state->descriptor.is_open() ? error : state->why;
@@ -103,15 +102,13 @@ asio::awaitable<Result<void>> PacketChannel::send_encoded(StatePointer state, Re
         co_return bytes.error();
     }
     if (state->sending) {
-        State::Waiter waiter{std::make_shared<asio::steady_timer>(state->executor),
-                             std::make_shared<bool>(false)};
+        State::Waiter waiter{std::make_shared<asio::steady_timer>(state->executor), std::make_shared<bool>(false)};
         waiter.timer->expires_at(asio::steady_timer::time_point::max());
         state->waiting.push_back(waiter);
         co_await waiter.timer->async_wait(kAsTuple);
         if (!*waiter.granted) {
             std::erase_if(state->waiting, [&](const auto& other) { return other.granted == waiter.granted; });
-            co_return state->descriptor.is_open() ? make_error_code(asio::error::operation_aborted)
-                                                  : state->why;
+            co_return state->descriptor.is_open() ? make_error_code(asio::error::operation_aborted) : state->why;
         }
     }
     state->sending = true;
@@ -120,8 +117,7 @@ asio::awaitable<Result<void>> PacketChannel::send_encoded(StatePointer state, Re
         if (!state->descriptor.is_open()) {
             co_return state->why;
         }
-        const auto sent =
-            send_packet(state->descriptor.native_handle(), *bytes, descriptor.get(), MSG_DONTWAIT);
+        const auto sent = send_packet(state->descriptor.native_handle(), *bytes, descriptor.get(), MSG_DONTWAIT);
         if (sent || !would_block(sent.error())) {
             if (!sent && sent.error() != Errc::too_large) {
                 close(*state, sent.error());

@@ -29,8 +29,7 @@ namespace {
 // kinds fail with an error instead: calls that libraries make on a guess and can do without (a file with time
 // zones, a terminal's settings), and those a kept promise needs to be seen (shutdown of reading).
 struct Filter {
-    explicit Filter(std::uint32_t default_action)
-        : context(::seccomp_init(default_action), &::seccomp_release) {}
+    explicit Filter(std::uint32_t default_action) : context(::seccomp_init(default_action), &::seccomp_release) {}
 
     std::unique_ptr<void, decltype(&::seccomp_release)> context;
     bool failed = false;
@@ -138,9 +137,8 @@ void allow_thinking(Filter& filter) {
     // Is it a terminal? The answer "no" is right.
     filter.rule(SCMP_ACT_ERRNO(ENOTTY), "ioctl", {equals(1, TCGETS)});
     filter.allow("prctl", {equals(0, PR_SET_NAME)});
-    filter.rule(SCMP_ACT_ERRNO(EINVAL), "prctl",
-                {equals(0, 0x53564d41)});       // PR_SET_VMA: names for malloc's maps
-    filter.allow("prlimit64", {equals(2, 0)});  // reading a limit, not setting one
+    filter.rule(SCMP_ACT_ERRNO(EINVAL), "prctl", {equals(0, 0x53564d41)});  // PR_SET_VMA: names for malloc's maps
+    filter.allow("prlimit64", {equals(2, 0)});                              // reading a limit, not setting one
 }
 
 // Packets and streams on sockets that are connected already. MSG_FASTOPEN would make a listening or closed
@@ -161,8 +159,7 @@ void allow_waiting(Filter& filter) {
     filter.allow("setsockopt", {equals(1, SOL_SOCKET), equals(2, SO_LINGER)});
     filter.allow("setsockopt", {equals(1, SOL_SOCKET), equals(2, SO_RCVBUF)});
     filter.allow("setsockopt", {equals(1, SOL_SOCKET), equals(2, SO_SNDBUF)});
-    for (const int option :
-         {TCP_NODELAY, TCP_QUICKACK, TCP_USER_TIMEOUT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT}) {
+    for (const int option : {TCP_NODELAY, TCP_QUICKACK, TCP_USER_TIMEOUT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT}) {
         filter.allow("setsockopt", {equals(1, IPPROTO_TCP), equals(2, static_cast<std::uint64_t>(option))});
     }
     // A thread, never a process. clone3's flags lie in memory where no filter can look: as if the kernel were
@@ -173,8 +170,8 @@ void allow_waiting(Filter& filter) {
 
 // Files are not there, as far as libraries' guesses are concerned; Landlock says the same.
 void refuse_files(Filter& filter) {
-    filter.refuse(EACCES, {"open", "openat", "openat2", "creat", "stat", "lstat", "statx", "access",
-                           "faccessat", "faccessat2", "readlink", "readlinkat"});
+    filter.refuse(EACCES, {"open", "openat", "openat2", "creat", "stat", "lstat", "statx", "access", "faccessat",
+                           "faccessat2", "readlink", "readlinkat"});
     filter.rule(SCMP_ACT_ERRNO(EACCES), "newfstatat", {lacks_bits(3, AT_EMPTY_PATH)});
 }
 
@@ -241,8 +238,8 @@ void allow_courier(Filter& filter) {
             filter.rule(SCMP_ACT_ERRNO(EACCES), name, {has_bits(flags, static_cast<std::uint64_t>(writing))});
         }
     }
-    filter.allow({"stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2", "readlink",
-                  "readlinkat", "pread64"});
+    filter.allow({"stat", "lstat", "newfstatat", "statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat",
+                  "pread64"});
     // A name service module would be code from outside: the resolver goes on without it.
     filter.rule(SCMP_ACT_ERRNO(EACCES), "mmap", {has_bits(2, PROT_EXEC)});
 }
@@ -282,18 +279,10 @@ Result<bool> load_seccomp_filter(Role role, const WallOptions& options) {
     }
     allow_thinking(filter);
     switch (role) {
-        case Role::gateway:
-            allow_gateway(filter);
-            break;
-        case Role::inspector:
-            allow_inspector(filter);
-            break;
-        case Role::vault:
-            allow_vault(filter, options);
-            break;
-        case Role::courier:
-            allow_courier(filter);
-            break;
+        case Role::gateway: allow_gateway(filter); break;
+        case Role::inspector: allow_inspector(filter); break;
+        case Role::vault: allow_vault(filter, options); break;
+        case Role::courier: allow_courier(filter); break;
     }
     // Calls of another architecture's numbering are a way around the list.
     if (::seccomp_attr_set(filter.context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS) != 0 ||

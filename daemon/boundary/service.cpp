@@ -75,20 +75,17 @@ std::string utc_now() {
     ::gmtime_r(&now.tv_sec, &parts);
     std::array<char, 40> text{};
     const int size = std::snprintf(text.data(), text.size(), "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ",
-                                   parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour,
-                                   parts.tm_min, parts.tm_sec, static_cast<int>(now.tv_nsec / 1'000'000));
+                                   parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min,
+                                   parts.tm_sec, static_cast<int>(now.tv_nsec / 1'000'000));
     return {text.data(), static_cast<std::size_t>(size)};
 }
 
 std::string_view level_word(Level level) {
     switch (level) {
-        case Level::error:
-            return "error: ";
-        case Level::warning:
-            return "warning: ";
+        case Level::error: return "error: ";
+        case Level::warning: return "warning: ";
         case Level::notice:
-        case Level::info:
-            return "";
+        case Level::info: return "";
     }
     return "";
 }
@@ -143,8 +140,7 @@ void Service::reloading() {
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
     // Type=notify-reload wants to know when, on this clock (sd_notify(3)); older managers ignore it.
-    state_->notify("RELOADING=1\nMONOTONIC_USEC=" +
-                   std::to_string(now.tv_sec * 1'000'000LL + now.tv_nsec / 1000));
+    state_->notify("RELOADING=1\nMONOTONIC_USEC=" + std::to_string(now.tv_sec * 1'000'000LL + now.tv_nsec / 1000));
 }
 
 std::optional<std::chrono::milliseconds> Service::watchdog_interval() const {

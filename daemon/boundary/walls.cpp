@@ -80,8 +80,7 @@ bool allow_reading(int ruleset, const char* path, std::uint64_t handled) {
     if (::fstat(place.get(), &status) != 0) {
         return false;
     }
-    const auto wanted =
-        S_ISDIR(status.st_mode) ? landlock::kReadFile | landlock::kReadDir : landlock::kReadFile;
+    const auto wanted = S_ISDIR(status.st_mode) ? landlock::kReadFile | landlock::kReadDir : landlock::kReadFile;
     return allow_beneath(ruleset, place.get(), wanted & handled);
 }
 
@@ -90,9 +89,9 @@ bool allow_role(int ruleset, Role role, const WallOptions& options, std::uint64_
         return false;
     }
     if (role == Role::vault) {
-        constexpr auto kState = landlock::kWriteFile | landlock::kReadFile | landlock::kReadDir |
-                                landlock::kRemoveDir | landlock::kRemoveFile | landlock::kMakeDir |
-                                landlock::kMakeReg | landlock::kRefer | landlock::kTruncate;
+        constexpr auto kState = landlock::kWriteFile | landlock::kReadFile | landlock::kReadDir | landlock::kRemoveDir |
+                                landlock::kRemoveFile | landlock::kMakeDir | landlock::kMakeReg | landlock::kRefer |
+                                landlock::kTruncate;
         return allow_beneath(ruleset, options.state_directory_fd, kState & handled_fs);
     }
     if (role == Role::courier) {
@@ -187,8 +186,7 @@ Result<Walls> raise_walls(Role role, const WallOptions& options) {
     if (!limit(RLIMIT_CORE, 0)) {  // a core would hold records and keys
         return Errc::walls_failed;
     }
-    if (!kSanitized && options.memory_size_bytes_max != 0 &&
-        !limit(RLIMIT_DATA, options.memory_size_bytes_max)) {
+    if (!kSanitized && options.memory_size_bytes_max != 0 && !limit(RLIMIT_DATA, options.memory_size_bytes_max)) {
         return Errc::walls_failed;
     }
     // Not traceable, and /proc/<pid> belongs to root, even for another process of the same user.

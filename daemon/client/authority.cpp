@@ -39,15 +39,12 @@ crypto::Certificate read_certificate(const std::string& path) {
 Authority Authority::create(const std::string& directory, const std::string& common_name, int days) {
     make_directory(directory);
     if (exists(directory + "/ca.key") || exists(directory + "/ca.pem")) {
-        throw Stop{Exit::refused,
-                   {directory + " holds an authority already", directory + " 中已有证书签发机构"},
-                   {}};
+        throw Stop{Exit::refused, {directory + " holds an authority already", directory + " 中已有证书签发机构"}, {}};
     }
     const auto now = now_seconds();
     crypto::DistinguishedName subject;
     subject.common_name = common_name;
-    auto authority =
-        crypto::CertificateAuthority::create(subject, now - kSlowClock, now + std::chrono::days(days));
+    auto authority = crypto::CertificateAuthority::create(subject, now - kSlowClock, now + std::chrono::days(days));
     if (!authority) {
         throw failed(authority.error());
     }
@@ -85,9 +82,9 @@ void Authority::save() const {
 crypto::Certificate Authority::issue(const crypto::DistinguishedName& subject, ByteView public_key,
                                      const std::vector<std::string>& hosts, int days) {
     const auto now = now_seconds();
-    auto certificate = authority_.issue(
-        subject, public_key,
-        {.not_before = now - kSlowClock, .not_after = now + std::chrono::days(days), .hosts = hosts});
+    auto certificate =
+        authority_.issue(subject, public_key,
+                         {.not_before = now - kSlowClock, .not_after = now + std::chrono::days(days), .hosts = hosts});
     if (!certificate) {
         throw failed(certificate.error());
     }
@@ -100,8 +97,7 @@ crypto::Certificate Authority::issue(const crypto::DistinguishedName& subject, B
 void Authority::revoke(const crypto::Certificate& certificate) {
     if (certificate.issuer() != this->certificate().subject_name() ||
         !index_.revoke(certificate.serial(), now_seconds())) {
-        throw Stop{
-            Exit::refused, {"this authority did not issue that certificate", "该证书不是本机构签发的"}, {}};
+        throw Stop{Exit::refused, {"this authority did not issue that certificate", "该证书不是本机构签发的"}, {}};
     }
     save();
 }

@@ -22,8 +22,7 @@ struct Options {
 
 Exit make_authority(const Options& options) {
     const Authority authority = Authority::create(options.directory, options.name, options.days);
-    say({"authority made: " + authority.certificate_path(),
-         "已建立证书签发机构：" + authority.certificate_path()});
+    say({"authority made: " + authority.certificate_path(), "已建立证书签发机构：" + authority.certificate_path()});
     return Exit::done;
 }
 
@@ -44,10 +43,9 @@ Exit issue(const Options& options) {
         }
         request = std::move(*parsed);
     } else if (options.key.empty()) {
-        throw Stop{
-            Exit::usage,
-            {"give --csr FILE, or --key FILE for a new key", "请给出 --csr 文件，或用 --key 生成新密钥"},
-            {}};
+        throw Stop{Exit::usage,
+                   {"give --csr FILE, or --key FILE for a new key", "请给出 --csr 文件，或用 --key 生成新密钥"},
+                   {}};
     } else {
         const auto key = crypto::SigningKey::generate_p256();
         request.public_key = key.public_key();
@@ -61,8 +59,7 @@ Exit issue(const Options& options) {
     override_with(request.subject.organization_identifier, options.subject.organization_identifier);
     override_with(request.subject.serial_number, options.subject.serial_number);
     if (request.subject.common_name.empty()) {
-        throw Stop{
-            Exit::refused, {"the subject has no common name: give --cn", "主体缺少通用名：请给出 --cn"}, {}};
+        throw Stop{Exit::refused, {"the subject has no common name: give --cn", "主体缺少通用名：请给出 --cn"}, {}};
     }
     const auto& hosts = options.hosts.empty() ? request.hosts : options.hosts;
     const auto certificate = authority.issue(request.subject, request.public_key, hosts, options.days);
@@ -101,9 +98,7 @@ void add_authority_verbs(CLI::App& app, Chosen& chosen) {
         auto options = std::make_shared<Options>();
         CLI::App* verb = ca->add_subcommand(name, help);
         verb->add_option("--dir", options->directory, "the authority's directory")->required();
-        verb->callback([&chosen, options, act] {
-            chosen = {[options, act] { return act(*options); }, false};
-        });
+        verb->callback([&chosen, options, act] { chosen = {[options, act] { return act(*options); }, false}; });
         return std::pair(verb, options);
     };
     {
@@ -119,8 +114,7 @@ void add_authority_verbs(CLI::App& app, Chosen& chosen) {
         verb->add_option("--out", options->out, "where the certificate goes (default: standard output)");
         verb->add_option("--cn", options->subject.common_name, "common name, instead of the request's");
         verb->add_option("--organization", options->subject.organization, "the unit's name");
-        verb->add_option("--unit", options->subject.organization_identifier,
-                         "the unit's unified social credit code");
+        verb->add_option("--unit", options->subject.organization_identifier, "the unit's unified social credit code");
         verb->add_option("--person", options->subject.serial_number, "a natural person's number");
         verb->add_option("--host", options->hosts, "DNS name or address of a server; may be repeated");
         verb->add_option("--days", options->days, "how long it is valid")->check(CLI::Range(1, 36500));
@@ -133,8 +127,7 @@ void add_authority_verbs(CLI::App& app, Chosen& chosen) {
         auto [verb, options] = add("crl", "publish the revocation list", publish_list);
         verb->add_option("--out", options->out, "where the list goes (default: standard output)");
         options->days = 7;
-        verb->add_option("--days", options->days, "until when the next list is due")
-            ->check(CLI::Range(1, 3650));
+        verb->add_option("--days", options->days, "until when the next list is due")->check(CLI::Range(1, 3650));
     }
 }
 

@@ -36,22 +36,20 @@ struct Participant {
     bool person;
     bool everywhere;  // at all three levels, or at the city alone
 };
-constexpr std::array kParticipants{
-    Participant{"DEPT", "submitter", kDepartment, false, false},
-    Participant{"DEPT2", "submitter", kSecondDepartment, false, false},
-    Participant{"LOG_READER", "log_reader", kCentre, false, true},
-    Participant{"APPROVER", "approver", kDepartment, true, true},
-    Participant{"VIEWER", "viewer", kCentre, true, true},
-    Participant{"AUDITOR", "auditor", kCentre, true, true},
-    Participant{"SECURITY_ADMIN", "security_administrator", kCentre, true, true},
-    Participant{"SYSTEM_ADMIN", "system_administrator", kCentre, true, true},
-    Participant{"DATA_ADMIN", "data_administrator", kCentre, true, true}};
+constexpr std::array kParticipants{Participant{"DEPT", "submitter", kDepartment, false, false},
+                                   Participant{"DEPT2", "submitter", kSecondDepartment, false, false},
+                                   Participant{"LOG_READER", "log_reader", kCentre, false, true},
+                                   Participant{"APPROVER", "approver", kDepartment, true, true},
+                                   Participant{"VIEWER", "viewer", kCentre, true, true},
+                                   Participant{"AUDITOR", "auditor", kCentre, true, true},
+                                   Participant{"SECURITY_ADMIN", "security_administrator", kCentre, true, true},
+                                   Participant{"SYSTEM_ADMIN", "system_administrator", kCentre, true, true},
+                                   Participant{"DATA_ADMIN", "data_administrator", kCentre, true, true}};
 
 std::string file_stem(const Participant& participant) {
     std::string stem = participant.variable;
-    std::ranges::transform(stem, stem.begin(), [](unsigned char c) {
-        return c == '_' ? '-' : static_cast<char>(std::tolower(c));
-    });
+    std::ranges::transform(stem, stem.begin(),
+                           [](unsigned char c) { return c == '_' ? '-' : static_cast<char>(std::tolower(c)); });
     return stem;
 }
 
@@ -154,8 +152,8 @@ void Demo::start_and_wait() {
     std::vector<int> pids;
     try {
         for (const Level& level : levels_) {
-            pids.push_back(start_detached({supervisor, "run", "--config", level.directory + "/xinfu.yaml",
-                                           "--pid-file", level.directory + "/pids"},
+            pids.push_back(start_detached({supervisor, "run", "--config", level.directory + "/xinfu.yaml", "--pid-file",
+                                           level.directory + "/pids"},
                                           level.directory + "/xinfud.log"));
         }
         const auto until = std::chrono::steady_clock::now() + kReadyLimit;
@@ -164,8 +162,7 @@ void Demo::start_and_wait() {
                 if (!is_running(pids[i]) || std::chrono::steady_clock::now() > until) {
                     throw Stop{
                         Exit::unreachable,
-                        {"the " + levels_[i].name + " did not start: see " + levels_[i].directory +
-                             "/xinfud.log",
+                        {"the " + levels_[i].name + " did not start: see " + levels_[i].directory + "/xinfud.log",
                          levels_[i].name + " 未能启动：请查看 " + levels_[i].directory + "/xinfud.log"},
                         {}};
                 }
@@ -285,8 +282,7 @@ void Demo::up() {
                             .log_key = upper.made.log_key,
                             .onward = {}};
         for (std::size_t further = i + 2; further < levels_.size(); ++further) {
-            route.onward.push_back(
-                {levels_[further].name, levels_[further].name, levels_[further].made.log_key});
+            route.onward.push_back({levels_[further].name, levels_[further].name, levels_[further].made.log_key});
         }
         write_file(levels_[i].directory + "/state/" + route.anchors, authority.certificate().to_pem());
         levels_[i].config.routes.push_back(std::move(route));

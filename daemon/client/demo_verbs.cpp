@@ -30,9 +30,7 @@ void add_demo_verbs(CLI::App& app, Chosen& chosen) {
         auto directory = std::make_shared<std::string>();
         CLI::App* verb = demo->add_subcommand(name, help);
         verb->add_option("--dir", *directory, "the demo's directory")->required();
-        verb->callback([&chosen, directory, act] {
-            chosen = {[directory, act] { return act(*directory); }, false};
-        });
+        verb->callback([&chosen, directory, act] { chosen = {[directory, act] { return act(*directory); }, false}; });
     };
     add("up", "make and start them", up);
     add("down", "stop them", down);

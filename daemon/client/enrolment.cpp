@@ -29,8 +29,7 @@ void require_fit(const crypto::Certificate& certificate, const std::vector<crypt
         throw refused(name + ": the certificate is not valid now", name + "：证书当前不在有效期内");
     }
     if (!anchors.empty()) {
-        const auto path =
-            crypto::validate_path(certificate, {}, anchors, now, crypto::CertificateUse::tls_client);
+        const auto path = crypto::validate_path(certificate, {}, anchors, now, crypto::CertificateUse::tls_client);
         if (!path) {
             throw refused(name + ": " + path.error().message(), name + "：" + path.error().message());
         }
@@ -38,9 +37,7 @@ void require_fit(const crypto::Certificate& certificate, const std::vector<crypt
 }
 
 std::string account_id(storage::AccountKind kind, std::size_t number) {
-    const char letter = kind == storage::AccountKind::person    ? 'p'
-                        : kind == storage::AccountKind::machine ? 'm'
-                                                                : 'n';
+    const char letter = kind == storage::AccountKind::person ? 'p' : kind == storage::AccountKind::machine ? 'm' : 'n';
     char text[24];
     std::snprintf(text, sizeof text, "%c-%04zu", letter, number);
     return text;
@@ -86,9 +83,8 @@ Enrolled enrol(const std::vector<Enrolment>& enrolments, const policies::AccessP
         const std::string& name = first.subject().common_name;
         const policies::Role* role = policy.find(enrolment.role);
         if (role == nullptr || role->kind != storage::to_text(enrolment.kind)) {
-            throw refused(
-                enrolment.role + " is no role of a " + std::string(storage::to_text(enrolment.kind)),
-                enrolment.role + " 不是此类账户的角色");
+            throw refused(enrolment.role + " is no role of a " + std::string(storage::to_text(enrolment.kind)),
+                          enrolment.role + " 不是此类账户的角色");
         }
         std::string person;
         std::string unit = first.unit_code();
@@ -106,8 +102,7 @@ Enrolled enrol(const std::vector<Enrolment>& enrolments, const policies::AccessP
         }
 
         std::size_t place = enrolled.accounts.size();
-        if (const auto known = person_accounts.find(person);
-            !person.empty() && known != person_accounts.end()) {
+        if (const auto known = person_accounts.find(person); !person.empty() && known != person_accounts.end()) {
             place = known->second;
             if (enrolled.accounts[place].unit != unit) {
                 throw refused(name + ": the same person with two units", name + "：同一自然人对应了两个单位");

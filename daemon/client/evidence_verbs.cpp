@@ -62,21 +62,18 @@ Exit verify_receipt_file(const ReceiptOptions& options) {
     const std::string result = text_of(leaf, "result");
     const std::string code = text_of(leaf, "code");
     const std::string place = std::to_string(receipt.proof.index) + " / " + receipt.checkpoint.origin;
-    say({"verified, signed by " + joined(receipt.note.verified),
-         "验证通过，签名方：" + joined(receipt.note.verified)});
+    say({"verified, signed by " + joined(receipt.note.verified), "验证通过，签名方：" + joined(receipt.note.verified)});
     say({"who     " + text_of(leaf, "principal") + " of unit " + text_of(leaf, "unit"),
          "主体    " + text_of(leaf, "principal") + "，单位 " + text_of(leaf, "unit")});
     say({"when    " + text_of(leaf, "time"), "时间    " + text_of(leaf, "time")});
-    say({"what    " + action + " " + text_of(leaf, "catalog") + ": " + result +
-             (code.empty() ? "" : " " + code),
-         "事项    " + action + " " + text_of(leaf, "catalog") + "：" + result +
-             (code.empty() ? "" : " " + code)});
+    say({"what    " + action + " " + text_of(leaf, "catalog") + ": " + result + (code.empty() ? "" : " " + code),
+         "事项    " + action + " " + text_of(leaf, "catalog") + "：" + result + (code.empty() ? "" : " " + code)});
     if (const json::object& counts = object_of(leaf, "counts"); !counts.empty()) {
         const auto count = [&](std::string_view name) { return std::to_string(number_of(counts, name)); };
-        say({"records " + count("records") + ", stored " + count("stored") + ", duplicate " +
-                 count("duplicate") + ", defective " + count("defective") + ", warned " + count("warned"),
-             "记录    " + count("records") + "，入库 " + count("stored") + "，重复 " + count("duplicate") +
-                 "，缺陷 " + count("defective") + "，警告 " + count("warned")});
+        say({"records " + count("records") + ", stored " + count("stored") + ", duplicate " + count("duplicate") +
+                 ", defective " + count("defective") + ", warned " + count("warned"),
+             "记录    " + count("records") + "，入库 " + count("stored") + "，重复 " + count("duplicate") + "，缺陷 " +
+                 count("defective") + "，警告 " + count("warned")});
     }
     if (!object.empty()) {
         say({"digest  " + text_of(object, "digest"), "摘要    " + text_of(object, "digest")});
@@ -172,8 +169,7 @@ void add_evidence_verbs(CLI::App& app, Chosen& chosen) {
     CLI::App* verify = receipt->add_subcommand("verify", "check a receipt, offline");
     auto receipt_options = std::make_shared<ReceiptOptions>();
     verify->add_option("RECEIPT", receipt_options->receipt, "the receipt's file")->required();
-    verify->add_option("--file", receipt_options->file,
-                       "what it is about: the body as it was sent, or its content");
+    verify->add_option("--file", receipt_options->file, "what it is about: the body as it was sent, or its content");
     add_evidence_options(*verify, receipt_options->evidence);
     verify->add_flag("--json", receipt_options->json);
     verify->callback([&chosen, receipt_options] {

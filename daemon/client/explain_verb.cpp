@@ -11,8 +11,7 @@ namespace {
 
 // "3002", "xf-3002" and "XF-3002" are the same code.
 std::string full_code(std::string code) {
-    std::ranges::transform(code, code.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    std::ranges::transform(code, code.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     return code.starts_with("XF-") ? code : "XF-" + code;
 }
 
@@ -26,24 +25,19 @@ Exit explain(const std::string& given, bool as_json) {
         const std::string_view retry = text->retry == policies::Retry::never  ? "never"
                                        : text->retry == policies::Retry::same ? "same"
                                                                               : "later";
-        const json::object object{{"code", text->code},
-                                  {"http_status", text->http_status},
-                                  {"retry", retry},
-                                  {"title", text->title},
-                                  {"title_zh", text->title_zh},
-                                  {"detail", text->detail},
-                                  {"detail_zh", text->detail_zh},
-                                  {"remedy", text->remedy},
-                                  {"remedy_zh", text->remedy_zh}};
+        const json::object object{
+            {"code", text->code},           {"http_status", text->http_status}, {"retry", retry},
+            {"title", text->title},         {"title_zh", text->title_zh},       {"detail", text->detail},
+            {"detail_zh", text->detail_zh}, {"remedy", text->remedy},           {"remedy_zh", text->remedy_zh}};
         say({json::serialize(object), {}});
         return Exit::done;
     }
     // Both languages: whoever asks is often on the telephone with somebody who reads the other.
-    const Text english{string(text->code) + " " + string(text->title) + "\n  " + string(text->detail) +
-                           "\n  " + string(text->remedy),
-                       {}};
-    const Text chinese{string(text->code) + " " + string(text->title_zh) + "\n  " + string(text->detail_zh) +
-                           "\n  " + string(text->remedy_zh),
+    const Text english{
+        string(text->code) + " " + string(text->title) + "\n  " + string(text->detail) + "\n  " + string(text->remedy),
+        {}};
+    const Text chinese{string(text->code) + " " + string(text->title_zh) + "\n  " + string(text->detail_zh) + "\n  " +
+                           string(text->remedy_zh),
                        {}};
     say(speaks_chinese() ? chinese : english);
     say(speaks_chinese() ? english : chinese);

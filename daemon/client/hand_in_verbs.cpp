@@ -85,10 +85,9 @@ void say_defects(const json::object& answer) {
                 continue;
             }
             const json::object& defect = value.get_object();
-            const std::string place = std::to_string(number_of(defect, "line")) + " " +
-                                      text_of(defect, "field") + " " + text_of(defect, "code") + " ";
-            say({"  line " + place + text_of(defect, "detail"),
-                 "  第 " + place + text_of(defect, "detail_zh")});
+            const std::string place = std::to_string(number_of(defect, "line")) + " " + text_of(defect, "field") + " " +
+                                      text_of(defect, "code") + " ";
+            say({"  line " + place + text_of(defect, "detail"), "  第 " + place + text_of(defect, "detail_zh")});
         }
     }
     if (shown > kDefectsShown) {
@@ -118,8 +117,7 @@ void say_defects(const json::object& answer) {
 // The receipt as far as it can be checked here and now: with the key the user gave, else with the one the
 // node itself states, which proves the form and the place but not who signs; and that it is about this very
 // body.
-Receipt check_receipt(const std::string& text, const Options& options, NodeApi& node,
-                      const SignedFile& body) {
+Receipt check_receipt(const std::string& text, const Options& options, NodeApi& node, const SignedFile& body) {
     EvidenceOptions evidence;
     evidence.log_key = options.log_key;
     if (evidence.log_key.empty()) {
@@ -136,8 +134,8 @@ Receipt check_receipt(const std::string& text, const Options& options, NodeApi& 
         }
         const auto checkpoint =
             crypto::parse_checkpoint(proof->checkpoint.substr(0, proof->checkpoint.rfind("\n\n") + 1));
-        if (!checkpoint || !crypto::verify_inclusion(crypto::leaf_hash(proof->extra), proof->index,
-                                                     checkpoint->size, proof->hashes, checkpoint->root)) {
+        if (!checkpoint || !crypto::verify_inclusion(crypto::leaf_hash(proof->extra), proof->index, checkpoint->size,
+                                                     proof->hashes, checkpoint->root)) {
             throw stop_with_code(Exit::evidence, "XF-8004");
         }
         note({"the receipt's signature was not checked: give --log-key", "未核验回执签名：请给出 --log-key"});
@@ -165,16 +163,15 @@ Exit push(const Options& options) {
     const SignedFile body = signed_file(options.file, options.node, options.file + ".p7m");
     const std::string name = options.name.empty() ? base_name(body.path) : options.name;
     const Answer answer =
-        send(node, "PUT", "/v1/submissions/" + encode_segment(options.catalog) + "/" + encode_segment(name),
-             body.path, !options.json);
+        send(node, "PUT", "/v1/submissions/" + encode_segment(options.catalog) + "/" + encode_segment(name), body.path,
+             !options.json);
     if (answer.status >= 400) {
         refuse(answer, options);
     }
     const Receipt receipt = check_receipt(answer.body, options, node, body);
     const std::string receipt_path = options.file + ".receipt";
     write_file(receipt_path, answer.body);
-    const std::string id =
-        answer.location.substr(std::min(answer.location.rfind('/') + 1, answer.location.size()));
+    const std::string id = answer.location.substr(std::min(answer.location.rfind('/') + 1, answer.location.size()));
     const std::string result = text_of(receipt.leaf, "result");
     if (options.json) {
         const json::object out{{"status", answer.status}, {"id", id},
@@ -186,8 +183,8 @@ Exit push(const Options& options) {
     }
     const std::string known_en = answer.status == 200 ? " (known already)" : "";
     const std::string known_zh = answer.status == 200 ? "（此前已受理）" : "";
-    say({result + known_en + ": entry " + std::to_string(receipt.proof.index) + " of " +
-             receipt.checkpoint.origin + ", submission " + id,
+    say({result + known_en + ": entry " + std::to_string(receipt.proof.index) + " of " + receipt.checkpoint.origin +
+             ", submission " + id,
          result + known_zh + "：" + receipt.checkpoint.origin + " 第 " + std::to_string(receipt.proof.index) +
              " 条，报送 " + id});
     say({"receipt " + receipt_path, "回执 " + receipt_path});
@@ -202,8 +199,7 @@ Exit check(const Options& options) {
         ~Removed() { ::unlink(path.c_str()); }
     } const removed{scratch};
     const SignedFile body = signed_file(options.file, options.node, scratch);
-    const Answer answer =
-        send(node, "POST", "/v1/checks/" + encode_segment(options.catalog), body.path, !options.json);
+    const Answer answer = send(node, "POST", "/v1/checks/" + encode_segment(options.catalog), body.path, !options.json);
     if (answer.status >= 400) {
         refuse(answer, options);
     }
@@ -218,8 +214,7 @@ Exit check(const Options& options) {
     const std::string records = std::to_string(number_of(counts, "records"));
     const std::string warned = std::to_string(number_of(counts, "warned"));
     const std::string defective = std::to_string(number_of(counts, "defective"));
-    say({records + " records, " + defective + " with errors, " + warned +
-             " with warnings; nothing was handed in",
+    say({records + " records, " + defective + " with errors, " + warned + " with warnings; nothing was handed in",
          records + " 条记录，" + defective + " 条有错误，" + warned + " 条有警告；未报送"});
     say_defects(report);
     return good ? Exit::done : Exit::refused;
@@ -235,9 +230,7 @@ void add_hand_in_verbs(CLI::App& app, Chosen& chosen) {
         verb->add_option("--catalog", options->catalog, "such as administrative-penalty")->required();
         add_node_options(*verb, options->node);
         verb->add_flag("--json", options->json);
-        verb->callback([&chosen, options, act] {
-            chosen = {[options, act] { return act(*options); }, options->json};
-        });
+        verb->callback([&chosen, options, act] { chosen = {[options, act] { return act(*options); }, options->json}; });
         return std::pair(verb, options);
     };
     auto [verb, options] = add("push", "sign a file, hand it in, check and keep the receipt", push);

@@ -143,8 +143,7 @@ Answer HttpsClient::upload(const std::string& method, const std::string& target,
         if (!read_error && interim) {
             error = read_answer(answer, interim);
         } else {
-            error =
-                read_error && error && error != boost::asio::error::operation_aborted ? error : read_error;
+            error = read_error && error && error != boost::asio::error::operation_aborted ? error : read_error;
         }
     }
     if (sent != body.size()) {

@@ -37,8 +37,7 @@ public:
 
     // Sends the file as the body. An answer that comes early (a refusal) ends the sending.
     using Progress = std::function<void(std::uint64_t sent, std::uint64_t size)>;
-    Answer upload(const std::string& method, const std::string& target, InputFile& body,
-                  const Progress& progress);
+    Answer upload(const std::string& method, const std::string& target, InputFile& body, const Progress& progress);
 
     // Whether the node was ever reached: then a failure is a break, and worth another attempt.
     bool reached() const { return reached_; }

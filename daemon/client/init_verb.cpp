@@ -111,13 +111,11 @@ void add_init_verb(CLI::App& app, Chosen& chosen) {
     verb->add_option("--dir", options->directory, "where; made when missing, must be empty")->required();
     verb->add_option("--node", options->node, "its name: a-z, 0-9 and -")->required();
     verb->add_option("--suite", options->suite, "algorithms: standard");
-    verb->add_option("--person", options->persons, "ROLE=CERT, a natural person; may be repeated")
-        ->required();
+    verb->add_option("--person", options->persons, "ROLE=CERT, a natural person; may be repeated")->required();
     verb->add_option("--machine", options->machines, "ROLE=CERT; may be repeated");
-    verb->add_option(
-        "--platform", options->platforms,
-        "CERT=UNIT,UNIT: a lower node, its certificates (TLS and parcels) in one PEM file, and the "
-        "units it may speak for; may be repeated");
+    verb->add_option("--platform", options->platforms,
+                     "CERT=UNIT,UNIT: a lower node, its certificates (TLS and parcels) in one PEM file, and the "
+                     "units it may speak for; may be repeated");
     verb->add_option("--url-host", options->hosts, "DNS name or address of the node; may be repeated");
     verb->add_option("--gateway-listen", options->listen, "ADDRESS:PORT; may be repeated");
     verb->add_option("--ca", options->anchors, "PEM file: who may have issued the certificates");

@@ -26,16 +26,15 @@ std::string read_part(LogSource& source, const crypto::TileCoordinates& tile) {
 }
 
 std::vector<Digest> read_hashes(LogSource& source, unsigned level, std::uint64_t index, std::uint64_t size) {
-    const crypto::TileCoordinates tile{
-        .level = level, .index = index, .width = crypto::tile_width(level, index, size)};
+    const crypto::TileCoordinates tile{.level = level, .index = index, .width = crypto::tile_width(level, index, size)};
     const std::string content = read_part(source, tile);
     if (content.size() != tile.width * sizeof(Digest)) {
         throw stop_with_code(Exit::evidence, "XF-8004");
     }
     std::vector<Digest> hashes(tile.width);
     for (std::size_t i = 0; i < hashes.size(); ++i) {
-        std::copy_n(reinterpret_cast<const std::uint8_t*>(content.data()) + i * sizeof(Digest),
-                    sizeof(Digest), hashes[i].begin());
+        std::copy_n(reinterpret_cast<const std::uint8_t*>(content.data()) + i * sizeof(Digest), sizeof(Digest),
+                    hashes[i].begin());
     }
     return hashes;
 }
@@ -46,8 +45,7 @@ std::vector<std::string_view> split_bundle(std::string_view bundle, unsigned wid
         if (bundle.size() < 2) {
             break;
         }
-        const std::size_t size =
-            boost::endian::load_big_u16(reinterpret_cast<const std::uint8_t*>(bundle.data()));
+        const std::size_t size = boost::endian::load_big_u16(reinterpret_cast<const std::uint8_t*>(bundle.data()));
         if (bundle.size() - 2 < size) {
             break;
         }
@@ -121,9 +119,9 @@ void note_time(std::string_view entry, std::uint64_t index, AuditResult& result)
         return;
     }
     if (time < result.last_time) {
-        throw stop_with_code(Exit::evidence, "XF-8012",
-                             {"entry " + std::to_string(index) + " is of " + time + ", the one before of " +
-                              result.last_time});
+        throw stop_with_code(
+            Exit::evidence, "XF-8012",
+            {"entry " + std::to_string(index) + " is of " + time + ", the one before of " + result.last_time});
     }
     if (result.first_time.empty()) {
         result.first_time = time;

@@ -28,8 +28,7 @@ std::shared_ptr<const tls::ClientContext> make_context(const NodeOptions& option
     const auto certificates = [](const std::string& path) {
         auto parsed = tls::certificates_from_pem(read_file(path));
         if (!parsed) {
-            throw Stop{
-                Exit::usage, {path + " holds no certificate in PEM", path + " 中没有 PEM 格式的证书"}, {}};
+            throw Stop{Exit::usage, {path + " holds no certificate in PEM", path + " 中没有 PEM 格式的证书"}, {}};
         }
         return std::move(*parsed);
     };
@@ -63,12 +62,10 @@ bool is_json(const Answer& answer) {
 
 void add_node_options(CLI::App& verb, NodeOptions& options) {
     verb.add_option("--url", options.url, "the node, https://host:port")->envname("XINFU_URL");
-    verb.add_option("--ca", options.ca, "PEM file: who may have issued the node's certificate")
-        ->envname("XINFU_CA");
+    verb.add_option("--ca", options.ca, "PEM file: who may have issued the node's certificate")->envname("XINFU_CA");
     verb.add_option("--cert", options.cert, "PEM file: your certificate")->envname("XINFU_CERT");
     verb.add_option("--key", options.key, "PEM file: your key, PKCS #8, unencrypted")->envname("XINFU_KEY");
-    verb.add_option("--password-file", options.password_file,
-                    "file with your password (persons; asked for otherwise)");
+    verb.add_option("--password-file", options.password_file, "file with your password (persons; asked for otherwise)");
 }
 
 std::string read_password(const std::string& file, const Text& prompt) {
@@ -79,9 +76,7 @@ std::string read_password(const std::string& file, const Text& prompt) {
     }
     std::FILE* terminal = std::fopen("/dev/tty", "r+e");
     if (terminal == nullptr) {
-        throw Stop{Exit::usage,
-                   {"a password is needed: give --password-file", "需要口令：请使用 --password-file"},
-                   {}};
+        throw Stop{Exit::usage, {"a password is needed: give --password-file", "需要口令：请使用 --password-file"}, {}};
     }
     std::fputs(in_language(prompt).c_str(), terminal);
     std::fflush(terminal);
@@ -93,8 +88,7 @@ std::string read_password(const std::string& file, const Text& prompt) {
         ::tcsetattr(::fileno(terminal), TCSAFLUSH, &silent);
     }
     std::string password;
-    for (int c = std::fgetc(terminal); c != EOF && c != '\n' && password.size() < 4096;
-         c = std::fgetc(terminal)) {
+    for (int c = std::fgetc(terminal); c != EOF && c != '\n' && password.size() < 4096; c = std::fgetc(terminal)) {
         password.push_back(static_cast<char>(c));
     }
     if (echo) {
@@ -195,8 +189,7 @@ Answer NodeApi::upload(const std::string& method, const std::string& path, Input
 
 std::string encode_segment(std::string_view text) {
     static constexpr std::string_view kDigits = "0123456789ABCDEF";
-    static constexpr std::string_view kPlain =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    static constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
     std::string encoded;
     for (const char c : text) {
         if (kPlain.find(c) != kPlain.npos) {

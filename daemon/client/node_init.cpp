@@ -53,9 +53,8 @@ policies::AccessPolicy shipped_access() {
     throw Stop{Exit::refused, {"no access pack is shipped", {}}, {}};
 }
 
-Result<void> write_bootstrap(storage::Batch& batch, const Enrolled& enrolled,
-                             const std::vector<storage::Pack>& packs, const std::string& node,
-                             ByteView index_key) {
+Result<void> write_bootstrap(storage::Batch& batch, const Enrolled& enrolled, const std::vector<storage::Pack>& packs,
+                             const std::string& node, ByteView index_key) {
     storage::WriteTransaction& transaction = batch.transaction();
     for (const storage::Account& account : enrolled.accounts) {
         if (auto put = storage::put_account(transaction, account); !put) {
@@ -86,9 +85,8 @@ Result<void> write_bootstrap(storage::Batch& batch, const Enrolled& enrolled,
 
 // The store with its keys; what is in force and who is enrolled follow through the ledger, with the first
 // leaf.
-storage::NodeKeys make_store(const std::string& state, const std::string& node,
-                             const crypto::KeyWrapper& wrapper, const Enrolled& enrolled,
-                             std::uint64_t map_size_bytes) {
+storage::NodeKeys make_store(const std::string& state, const std::string& node, const crypto::KeyWrapper& wrapper,
+                             const Enrolled& enrolled, std::uint64_t map_size_bytes) {
     auto& random = crypto::system_random();
     const crypto::Secret store_key = need(storage::create_store_key(state, wrapper, random), state);
     auto engine = need(storage::open_lmdb_engine(state, {.map_size_bytes = map_size_bytes, .create = true},
@@ -107,14 +105,13 @@ storage::NodeKeys make_store(const std::string& state, const std::string& node,
         packs.push_back({pack.kind, to_bytes(pack.text)});
     }
     const std::string origin = node + "/log";
-    auto signer = std::make_shared<crypto::NoteSigner>(
-        need(crypto::NoteSigner::from_seed(origin, keys.log_seed.view()), origin));
+    auto signer =
+        std::make_shared<crypto::NoteSigner>(need(crypto::NoteSigner::from_seed(origin, keys.log_seed.view()), origin));
     storage::Ledger::Options options;
     options.origin = origin;
     options.disk_reserve_bytes = 0;
     auto ledger = need(
-        storage::open_ledger(std::move(engine), options, std::move(signer), std::make_shared<SystemClock>()),
-        state);
+        storage::open_ledger(std::move(engine), options, std::move(signer), std::make_shared<SystemClock>()), state);
     std::promise<boost::system::error_code> committed;
     storage::Operation operation;
     operation.apply = [&](storage::Batch& batch) {
@@ -130,8 +127,8 @@ storage::NodeKeys make_store(const std::string& state, const std::string& node,
     return keys;
 }
 
-std::string request(const std::string& path, const crypto::SigningKey& key,
-                    const crypto::DistinguishedName& subject, const std::vector<std::string>& hosts) {
+std::string request(const std::string& path, const crypto::SigningKey& key, const crypto::DistinguishedName& subject,
+                    const std::vector<std::string>& hosts) {
     write_file(path, need(key.create_request(subject, hosts), path));
     return path;
 }
@@ -165,11 +162,9 @@ MadeNode fill_directory(const NodePlan& plan, const Enrolled& enrolled) {
                                       .organization_identifier = owner.unit,
                                       .serial_number = {}};
     MadeNode made;
-    made.log_key =
-        need(crypto::NoteSigner::from_seed(node + "/log", keys.log_seed.view()), node).verifier_key();
+    made.log_key = need(crypto::NoteSigner::from_seed(node + "/log", keys.log_seed.view()), node).verifier_key();
     made.witness_key =
-        need(crypto::WitnessSigner::from_seed(node + "/witness", keys.witness_seed.view()), node)
-            .verifier_key();
+        need(crypto::WitnessSigner::from_seed(node + "/witness", keys.witness_seed.view()), node).verifier_key();
     made.tls_request = request(plan.directory + "/tls.csr", keys.tls, subject, plan.hosts);
     subject.common_name = node + " parcels";
     made.parcel_request = request(plan.directory + "/parcel.csr", keys.parcel, subject, {});
@@ -207,8 +202,7 @@ void write_configuration(const std::string& directory, const config::Config& con
     text += "  leaf_reserve_bytes: " + std::to_string(config.vault.leaf_reserve_bytes) + "\n";
     text += "courier:\n  retry_min_ms: " + std::to_string(config.courier.retry_min_ms.count()) +
             "\n  retry_max_ms: " + std::to_string(config.courier.retry_max_ms.count()) + "\n";
-    text += "supervisor:\n  restart_delay_ms: " + std::to_string(config.supervisor.restart_delay_ms.count()) +
-            "\n";
+    text += "supervisor:\n  restart_delay_ms: " + std::to_string(config.supervisor.restart_delay_ms.count()) + "\n";
     if (!config.routes.empty()) {
         text += "routes:\n";
     }
@@ -230,8 +224,7 @@ void write_configuration(const std::string& directory, const config::Config& con
 MadeNode make_node(const NodePlan& plan) {
     if (!is_node_name(plan.config.node)) {
         throw Stop{Exit::usage,
-                   {"a node's name has 1 to 63 of a-z, 0-9 and -",
-                    "节点名称由 1 至 63 个小写字母、数字或连字符组成"},
+                   {"a node's name has 1 to 63 of a-z, 0-9 and -", "节点名称由 1 至 63 个小写字母、数字或连字符组成"},
                    {}};
     }
     // Everything that may refuse is asked before anything is written.

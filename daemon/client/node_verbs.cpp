@@ -40,9 +40,8 @@ Exit status(const Options& options) {
         return Exit::done;
     }
     const std::string size = std::to_string(number_of(answer, "log_size"));
-    say({text_of(answer, "node") + ": " + text_of(answer, "state") + ", version " +
-             text_of(answer, "version") + ", suite " + text_of(answer, "suite") + ", log of " + size +
-             " entries",
+    say({text_of(answer, "node") + ": " + text_of(answer, "state") + ", version " + text_of(answer, "version") +
+             ", suite " + text_of(answer, "suite") + ", log of " + size + " entries",
          text_of(answer, "node") + "：" + text_of(answer, "state") + "，版本 " + text_of(answer, "version") +
              "，算法套件 " + text_of(answer, "suite") + "，日志 " + size + " 条"});
     if (const std::string key = text_of(answer, "log_key"); !key.empty()) {
@@ -95,8 +94,8 @@ Exit get_records(const Options& options) {
         }
         say({"--", {}});
         for (const auto& member : record.get_object()) {
-            const std::string value = member.value().is_string() ? std::string(member.value().get_string())
-                                                                 : json::serialize(member.value());
+            const std::string value =
+                member.value().is_string() ? std::string(member.value().get_string()) : json::serialize(member.value());
             say({std::string(member.key()) + ": " + value, {}});
         }
     }
@@ -111,8 +110,7 @@ Exit set_password(const Options& options) {
         options.node.password_file.empty() ? std::string() : read_password(options.node.password_file, {});
     const Text prompt{"New password: ", "新口令："};
     const std::string fresh = read_password(options.new_password_file, prompt);
-    if (options.new_password_file.empty() &&
-        fresh != read_password({}, {"New password again: ", "再次输入新口令："})) {
+    if (options.new_password_file.empty() && fresh != read_password({}, {"New password again: ", "再次输入新口令："})) {
         throw Stop{Exit::refused, {"the two passwords differ", "两次输入的口令不一致"}, {}};
     }
     NodeApi(without).open_session(old, fresh);
@@ -128,9 +126,7 @@ void add_node_verbs(CLI::App& app, Chosen& chosen) {
         CLI::App* verb = parent.add_subcommand(name, help);
         add_node_options(*verb, options->node);
         verb->add_flag("--json", options->json);
-        verb->callback([&chosen, options, act] {
-            chosen = {[options, act] { return act(*options); }, options->json};
-        });
+        verb->callback([&chosen, options, act] { chosen = {[options, act] { return act(*options); }, options->json}; });
         return std::pair(verb, options);
     };
     add(app, "status", "how a node is", status);

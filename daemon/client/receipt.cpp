@@ -23,8 +23,7 @@ crypto::NoteVerifier parse_key(const std::string& key) {
 void add_evidence_options(CLI::App& verb, EvidenceOptions& options) {
     verb.add_option("--log-key", options.log_key, "the log's verifier key, name+hash+base64")->required();
     verb.add_option("--witness-key", options.witness_keys, "a witness's verifier key; may be repeated");
-    verb.add_option("--quorum", options.quorum,
-                    "how many of the witnesses must have signed (default: all given)")
+    verb.add_option("--quorum", options.quorum, "how many of the witnesses must have signed (default: all given)")
         ->check(CLI::NonNegativeNumber);
     verb.add_flag("--strict", options.strict, "refuse signature lines that no given key covers");
 }
@@ -43,9 +42,8 @@ TrustedKeys::TrustedKeys(const EvidenceOptions& options)
         }
     }
     if (quorum_ > options.witness_keys.size()) {
-        throw Stop{Exit::usage,
-                   {"--quorum asks for more witnesses than keys are given", "--quorum 超过所给见证密钥数量"},
-                   {}};
+        throw Stop{
+            Exit::usage, {"--quorum asks for more witnesses than keys are given", "--quorum 超过所给见证密钥数量"}, {}};
     }
 }
 
@@ -84,8 +82,7 @@ json::object parse_leaf(ByteView entry) {
     json::object leaf = std::move(parsed.get_object());
     if (number_of(leaf, "v") != 1) {
         const json::value* version = leaf.if_contains("v");
-        throw stop_with_code(Exit::evidence, "XF-8002",
-                             {version == nullptr ? "?" : json::serialize(*version)});
+        throw stop_with_code(Exit::evidence, "XF-8002", {version == nullptr ? "?" : json::serialize(*version)});
     }
     return leaf;
 }
@@ -100,8 +97,8 @@ Receipt verify_receipt(const std::string& text, const TrustedKeys& keys) {
         throw stop_with_code(Exit::evidence, "XF-8001", {proof.error().message()});
     }
     auto opened = keys.open(proof->checkpoint);
-    if (!crypto::verify_inclusion(crypto::leaf_hash(proof->extra), proof->index, opened.checkpoint.size,
-                                  proof->hashes, opened.checkpoint.root)) {
+    if (!crypto::verify_inclusion(crypto::leaf_hash(proof->extra), proof->index, opened.checkpoint.size, proof->hashes,
+                                  opened.checkpoint.root)) {
         throw stop_with_code(Exit::evidence, "XF-8004");
     }
     // Only now is the leaf what the log says; before, it was anybody's text.

@@ -72,8 +72,7 @@ crypto::SigningKey read_key(const std::string& path) {
     auto key = crypto::SigningKey::from_pkcs8(as_bytes(document));
     crypto::wipe({reinterpret_cast<std::uint8_t*>(document.data()), document.size()});
     if (!key) {
-        throw Stop{
-            Exit::usage, {path + ": " + key.error().message(), path + "：" + key.error().message()}, {}};
+        throw Stop{Exit::usage, {path + ": " + key.error().message(), path + "：" + key.error().message()}, {}};
     }
     return std::move(*key);
 }
@@ -118,8 +117,7 @@ void sign(const std::string& path, const NodeOptions& options, const crypto::Cer
 
 bool is_cms(const std::string& path) {
     // ContentInfo: a SEQUENCE that begins with an object identifier of PKCS #7.
-    static constexpr std::array<std::uint8_t, 10> kPkcs7{0x06, 0x09, 0x2a, 0x86, 0x48,
-                                                         0x86, 0xf7, 0x0d, 0x01, 0x07};
+    static constexpr std::array<std::uint8_t, 10> kPkcs7{0x06, 0x09, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07};
     std::array<std::uint8_t, 64> head{};
     InputFile file(path);
     const std::string_view text = as_text(ByteView(head).first(file.read(head)));
@@ -129,8 +127,7 @@ bool is_cms(const std::string& path) {
     return text.starts_with('\x30') && text.substr(0, 24).find(as_text(kPkcs7)) != text.npos;
 }
 
-std::optional<crypto::Digest> content_signed_by(const std::string& path,
-                                                const crypto::Certificate& certificate) {
+std::optional<crypto::Digest> content_signed_by(const std::string& path, const crypto::Certificate& certificate) {
     InputFile file(path);
     crypto::CmsReader reader;
     crypto::Sha256 sha256;
@@ -138,8 +135,8 @@ std::optional<crypto::Digest> content_signed_by(const std::string& path,
     Bytes piece(kPieceBytes);
     std::uint64_t offset = 0;
     while (const std::size_t size = file.read(piece)) {
-        const auto taken = reader.feed(
-            offset, ByteView(piece).first(size), [&](std::uint64_t, ByteView bytes) -> Result<void> {
+        const auto taken =
+            reader.feed(offset, ByteView(piece).first(size), [&](std::uint64_t, ByteView bytes) -> Result<void> {
                 if (!signers_digest && !reader.digest_algorithms().empty()) {
                     auto hasher = crypto::ContentHasher::for_algorithm(reader.digest_algorithms().front());
                     if (!hasher) {

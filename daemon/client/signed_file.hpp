@@ -28,7 +28,6 @@ SignedFile signed_file(const std::string& path, const NodeOptions& options, cons
 bool is_cms(const std::string& path);
 
 // SHA-256 of the signed content, when `path` is a CMS that this certificate's holder signed; empty otherwise.
-std::optional<crypto::Digest> content_signed_by(const std::string& path,
-                                                const crypto::Certificate& certificate);
+std::optional<crypto::Digest> content_signed_by(const std::string& path, const crypto::Certificate& certificate);
 
 }  // namespace xinfu::client

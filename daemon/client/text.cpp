@@ -33,8 +33,7 @@ void note(const Text& text) {
 Stop stop_with_code(Exit exit, std::string_view code, const std::vector<std::string>& arguments) {
     Stop stop{exit, {}, std::string(code)};
     if (const policies::CodeText* text = policies::find_code(code)) {
-        stop.text = {policies::fill_in(text->detail, arguments),
-                     policies::fill_in(text->detail_zh, arguments)};
+        stop.text = {policies::fill_in(text->detail, arguments), policies::fill_in(text->detail_zh, arguments)};
     }
     return stop;
 }

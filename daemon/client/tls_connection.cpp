@@ -32,8 +32,7 @@ int connect_to(const Endpoint& endpoint, std::string& why) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
-    if (const int failure =
-            ::getaddrinfo(endpoint.host.c_str(), std::to_string(endpoint.port).c_str(), &hints, &found);
+    if (const int failure = ::getaddrinfo(endpoint.host.c_str(), std::to_string(endpoint.port).c_str(), &hints, &found);
         failure != 0) {
         why = ::gai_strerror(failure);
         return -1;
@@ -70,9 +69,8 @@ int connect_to(const Endpoint& endpoint, std::string& why) {
 
 Endpoint Endpoint::from_url(const std::string& url) {
     static constexpr std::string_view kScheme = "https://";
-    const Stop wrong{Exit::usage,
-                     {url + " is not of the form https://host:port", url + " 不是 https://主机:端口 形式"},
-                     {}};
+    const Stop wrong{
+        Exit::usage, {url + " is not of the form https://host:port", url + " 不是 https://主机:端口 形式"}, {}};
     std::string_view rest = url;
     if (!rest.starts_with(kScheme)) {
         throw wrong;
@@ -121,10 +119,10 @@ std::string Endpoint::authority() const {
 std::unique_ptr<TlsConnection> TlsConnection::open(const Endpoint& endpoint,
                                                    std::shared_ptr<const tls::ClientContext> context) {
     const auto stop = [&](const std::string& why) {
-        return Stop{Exit::unreachable,
-                    {"cannot reach " + endpoint.authority() + ": " + why,
-                     "无法连接 " + endpoint.authority() + "：" + why},
-                    {}};
+        return Stop{
+            Exit::unreachable,
+            {"cannot reach " + endpoint.authority() + ": " + why, "无法连接 " + endpoint.authority() + "：" + why},
+            {}};
     };
     std::string why;
     const int fd = connect_to(endpoint, why);
@@ -208,12 +206,10 @@ boost::system::error_code TlsConnection::flush() {
                 Bytes arrived(tls::kFeedBytesMax);
                 std::size_t delivered = 0;
                 const auto error = receive(arrived, delivered);
-                kept_.insert(kept_.end(), arrived.begin(),
-                             arrived.begin() + static_cast<std::ptrdiff_t>(delivered));
+                kept_.insert(kept_.end(), arrived.begin(), arrived.begin() + static_cast<std::ptrdiff_t>(delivered));
                 if (error || delivered != 0) {
                     // The rest of this request is not wanted any more.
-                    return delivered != 0 || kept_.size() > kept_from_ ? boost::asio::error::operation_aborted
-                                                                       : error;
+                    return delivered != 0 || kept_.size() > kept_from_ ? boost::asio::error::operation_aborted : error;
                 }
             }
         }

@@ -118,12 +118,12 @@ struct Onward {
 
 // Where sealed parcels go.
 struct Route {
-    std::string name;     // 1 to 32 of a-z, 0-9 and -; part of every parcel's name
-    std::string level;    // province or nation
-    std::string node;     // the upper node's name, the first part of its log's origin
-    std::string url;      // https://host:port, no trailing slash
-    std::string anchors;  // PEM file beneath the state directory: who signs the upper server's certificate
-    std::string log_key;  // the upper log's C2SP verifier key: receipts are verified with it
+    std::string name;            // 1 to 32 of a-z, 0-9 and -; part of every parcel's name
+    std::string level;           // province or nation
+    std::string node;            // the upper node's name, the first part of its log's origin
+    std::string url;             // https://host:port, no trailing slash
+    std::string anchors;         // PEM file beneath the state directory: who signs the upper server's certificate
+    std::string log_key;         // the upper log's C2SP verifier key: receipts are verified with it
     std::vector<Onward> onward;  // levels beyond, nearest first
 
     bool operator==(const Route&) const = default;

@@ -52,8 +52,7 @@ void visit_fields(Visitor& visitor, Vault& vault) {
 template <class Visitor>
 void visit_fields(Visitor& visitor, Inspector& inspector) {
     visitor.number("instances_max", inspector.instances_max, 1, 1024);
-    visitor.duration("idle_seconds", inspector.idle_seconds, std::chrono::seconds{1},
-                     std::chrono::seconds{3600});
+    visitor.duration("idle_seconds", inspector.idle_seconds, std::chrono::seconds{1}, std::chrono::seconds{3600});
     visitor.size("memory_bytes", inspector.memory_bytes, 32 * kMiB, 4 * kGiB);
 }
 
@@ -62,16 +61,14 @@ void visit_fields(Visitor& visitor, Courier& courier) {
     using std::chrono::milliseconds;
     visitor.duration("retry_min_ms", courier.retry_min_ms, milliseconds{10}, milliseconds{3'600'000});
     visitor.duration("retry_max_ms", courier.retry_max_ms, milliseconds{10}, milliseconds{86'400'000});
-    visitor.duration("answer_seconds", courier.answer_seconds, std::chrono::seconds{1},
-                     std::chrono::seconds{600});
+    visitor.duration("answer_seconds", courier.answer_seconds, std::chrono::seconds{1}, std::chrono::seconds{600});
 }
 
 template <class Visitor>
 void visit_fields(Visitor& visitor, Supervisor& supervisor) {
     visitor.duration("restart_delay_ms", supervisor.restart_delay_ms, std::chrono::milliseconds{0},
                      std::chrono::milliseconds{60000});
-    visitor.duration("drain_seconds", supervisor.drain_seconds, std::chrono::seconds{1},
-                     std::chrono::seconds{600});
+    visitor.duration("drain_seconds", supervisor.drain_seconds, std::chrono::seconds{1}, std::chrono::seconds{600});
 }
 
 template <class Visitor>

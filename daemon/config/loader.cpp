@@ -20,8 +20,8 @@ constexpr std::size_t kFileSizeBytesMax = std::size_t{1} << 20;
 
 bool is_name(std::string_view text, std::size_t size_max) {
     return !text.empty() && text.size() <= size_max && text.front() != '-' && text.back() != '-' &&
-           std::ranges::all_of(
-               text, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
+           std::ranges::all_of(text,
+                               [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
 }
 
 // https://host:port with nothing behind it: what is appended are the contract's paths.
@@ -38,8 +38,8 @@ bool is_url(std::string_view text) {
     return colon != std::string_view::npos && colon > 0 &&
            parse_endpoint("127.0.0.1" + std::string(text.substr(colon))).has_value() &&
            std::ranges::all_of(text.substr(0, colon), [](char c) {
-               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                      c == '-' || c == '.';
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                      c == '.';
            });
 }
 
@@ -120,8 +120,7 @@ public:
             const auto parsed = parse_size(value.Scalar());
             const bool bare = value.Scalar().find_first_not_of("0123456789") == std::string::npos;
             if (!parsed || !bare || *parsed < least || *parsed > most) {
-                return "a whole number from " + std::to_string(least) + " to " + std::to_string(most) +
-                       " is expected";
+                return "a whole number from " + std::to_string(least) + " to " + std::to_string(most) + " is expected";
             }
             field = static_cast<Number>(*parsed);
             return std::string();
@@ -143,12 +142,10 @@ public:
         constexpr auto kUnit = std::chrono::duration_cast<std::chrono::milliseconds>(Duration{1}).count();
         read(key, [&](const YAML::Node& value) {
             const auto parsed = parse_duration_ms(value.Scalar(), kUnit);
-            if (!parsed || *parsed % kUnit != 0 || *parsed / kUnit < least.count() ||
-                *parsed / kUnit > most.count()) {
+            if (!parsed || *parsed % kUnit != 0 || *parsed / kUnit < least.count() || *parsed / kUnit > most.count()) {
                 const std::string unit = kUnit == 1 ? "ms" : "s";
-                return "a time from " + std::to_string(least.count()) + unit + " to " +
-                       std::to_string(most.count()) + unit + " is expected, such as " +
-                       std::to_string(most.count()) + unit;
+                return "a time from " + std::to_string(least.count()) + unit + " to " + std::to_string(most.count()) +
+                       unit + " is expected, such as " + std::to_string(most.count()) + unit;
             }
             field = Duration(*parsed / kUnit);
             return std::string();
@@ -169,9 +166,8 @@ public:
             return;
         }
         if (!value.IsSequence() || value.size() == 0 || value.size() > count_max) {
-            findings_.add(
-                value.Mark(), path_of(key),
-                "a list of 1 to " + std::to_string(count_max) + " entries \"address:port\" is expected");
+            findings_.add(value.Mark(), path_of(key),
+                          "a list of 1 to " + std::to_string(count_max) + " entries \"address:port\" is expected");
             return;
         }
         field.clear();
@@ -191,27 +187,23 @@ public:
         read(key, [&](const YAML::Node& value) {
             const auto endpoint = parse_endpoint(value.Scalar());
             if (!value.Scalar().empty() && (!endpoint || !endpoint->is_loopback())) {
-                return std::string(
-                    "a loopback \"address:port\" is expected, such as 127.0.0.1:9464, or \"\" for none");
+                return std::string("a loopback \"address:port\" is expected, such as 127.0.0.1:9464, or \"\" for none");
             }
             field = value.Scalar();
             return std::string();
         });
     }
     void path(const char* key, std::string& field) {
-        text(key, field, "a path is expected", [](const std::string& value) {
-            return !value.empty() && value.find('\0') == std::string::npos;
-        });
+        text(key, field, "a path is expected",
+             [](const std::string& value) { return !value.empty() && value.find('\0') == std::string::npos; });
     }
     void state_path(const char* key, std::string& field) {
-        text(key, field,
-             "a path beneath the state directory is expected, such as certificates/route-province.pem",
+        text(key, field, "a path beneath the state directory is expected, such as certificates/route-province.pem",
              stays_beneath, true);
     }
     void name(const char* key, std::string& field, std::size_t size_max) {
         text(
-            key, field,
-            "1 to " + std::to_string(size_max) + " of a-z, 0-9 and - (not at the ends) are expected",
+            key, field, "1 to " + std::to_string(size_max) + " of a-z, 0-9 and - (not at the ends) are expected",
             [size_max](const std::string& value) { return is_name(value, size_max); }, true);
     }
     void level(const char* key, std::string& field) {
@@ -275,8 +267,7 @@ public:
     }
 
 private:
-    static constexpr const char* kEndpointExpected =
-        "\"address:port\" is expected, such as 0.0.0.0:8443 or [::]:8443";
+    static constexpr const char* kEndpointExpected = "\"address:port\" is expected, such as 0.0.0.0:8443 or [::]:8443";
 
     struct Value {
         YAML::Mark key_mark;
@@ -335,8 +326,7 @@ private:
 };
 
 // An origin is "<node>/log", or "<node>/log/<epoch>" after a rollback (docs/FORMATS.md).
-void check_log_key(Findings& findings, const std::string& prefix, const std::string& node,
-                   const std::string& log_key) {
+void check_log_key(Findings& findings, const std::string& prefix, const std::string& node, const std::string& log_key) {
     const auto origin = log_key.substr(0, log_key.find('+'));
     if (!node.empty() && !log_key.empty() && origin != node + "/log" && !origin.starts_with(node + "/log/")) {
         findings.add_at(prefix + ".log_key", "is the key of another log than " + node + "/log");
@@ -350,14 +340,12 @@ void check_relations(Findings& findings, const Config& config) {
                         "gateway.limits.connections");
     }
     if (config.vault.leaf_reserve_bytes > config.vault.disk_reserve_bytes) {
-        findings.add_at(
-            "vault.leaf_reserve_bytes",
-            "must not exceed vault.disk_reserve_bytes: leaves go on where submissions have stopped",
-            "vault.disk_reserve_bytes");
+        findings.add_at("vault.leaf_reserve_bytes",
+                        "must not exceed vault.disk_reserve_bytes: leaves go on where submissions have stopped",
+                        "vault.disk_reserve_bytes");
     }
     if (config.courier.retry_min_ms > config.courier.retry_max_ms) {
-        findings.add_at("courier.retry_max_ms", "must be at least courier.retry_min_ms",
-                        "courier.retry_min_ms");
+        findings.add_at("courier.retry_max_ms", "must be at least courier.retry_min_ms", "courier.retry_min_ms");
     }
     std::set<std::string> names;
     for (std::size_t n = 0; n < config.routes.size(); ++n) {

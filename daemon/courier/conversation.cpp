@@ -51,9 +51,9 @@ struct Shared {
     asio::local::stream_protocol::socket body;
     UpperAnswer answer;
     error_code read_error;
-    std::string too_slow;        // what did not come in time
-    std::string waiting_for;     // what is being waited for
-    bool go_ahead = false;       // 100 came
+    std::string too_slow;     // what did not come in time
+    std::string waiting_for;  // what is being waited for
+    bool go_ahead = false;    // 100 came
     bool request_sent = false;
     bool octets_came = false;
     bool keep_alive = false;

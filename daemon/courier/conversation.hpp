@@ -20,26 +20,27 @@ namespace xinfu::courier {
 
 namespace asio = boost::asio;
 
-// What the vault is given of an answer's body; beyond kAnswerSizeBytesMax the connection is closed instead of reading on.
+// What the vault is given of an answer's body; beyond kAnswerSizeBytesMax the connection is closed instead of reading
+// on.
 inline constexpr std::size_t kAnswerKeptBytesMax = 56 * 1024;
 inline constexpr std::size_t kAnswerSizeBytesMax = 1024 * 1024;
 inline constexpr std::uint32_t kAnswerHeadBytesMax = 16 * 1024;
 
 struct UpperRequest {
-    bool put = false;            // else GET
-    std::string path;            // printable ASCII, beginning with a slash
-    std::uint64_t length = 0;    // of the body, bytes; PUT only
-    std::string body;            // the whole body, or
-    boundary::Descriptor stream; // a readable stream that brings it
+    bool put = false;             // else GET
+    std::string path;             // printable ASCII, beginning with a slash
+    std::uint64_t length = 0;     // of the body, bytes; PUT only
+    std::string body;             // the whole body, or
+    boundary::Descriptor stream;  // a readable stream that brings it
 
     bool is_repeatable() const { return !stream; }
 };
 
 struct UpperAnswer {
-    unsigned status = 0;  // 0: no answer
-    std::string failure;  // then why, one line
-    bool reached = false; // a connection to the upper level came about
-    std::string body;     // its first kAnswerKeptBytesMax
+    unsigned status = 0;   // 0: no answer
+    std::string failure;   // then why, one line
+    bool reached = false;  // a connection to the upper level came about
+    std::string body;      // its first kAnswerKeptBytesMax
     std::string location;
     std::uint32_t retry_after_seconds = 0;
 };

@@ -51,9 +51,8 @@ std::vector<std::uint16_t> ports_to_call(const config::Config& settings) {
 // Tells the service manager that we live and what we do.
 asio::awaitable<void> tell_service(boundary::Service& service, const courier::VaultLink& link) {
     asio::steady_timer timer(co_await asio::this_coro::executor);
-    const auto interval =
-        std::min<std::chrono::milliseconds>(service.watchdog_interval().value_or(std::chrono::seconds(5)),
-                                            std::chrono::seconds(5));
+    const auto interval = std::min<std::chrono::milliseconds>(
+        service.watchdog_interval().value_or(std::chrono::seconds(5)), std::chrono::seconds(5));
     std::string last;
     for (;;) {
         service.watchdog();
@@ -71,11 +70,10 @@ int serve(boundary::Arguments& arguments, const config::Config& settings, bounda
     asio::io_context io(1);
     // All descriptors that only come into being on first use, while that is still allowed.
     asio::signal_set signals(io, SIGTERM, SIGINT);
-    auto acceptor = arguments.control
-                        ? boundary::Acceptor::from_supervisor(io.get_executor(), std::move(arguments.control),
-                                                              arguments.peer_uid)
-                        : boundary::Acceptor::from_listener(io.get_executor(), std::move(arguments.vault_listener),
-                                                            arguments.peer_uid);
+    auto acceptor = arguments.control ? boundary::Acceptor::from_supervisor(
+                                            io.get_executor(), std::move(arguments.control), arguments.peer_uid)
+                                      : boundary::Acceptor::from_listener(
+                                            io.get_executor(), std::move(arguments.vault_listener), arguments.peer_uid);
     boundary::WallOptions wall_options;
     wall_options.connect_ports = ports_to_call(settings);
     const auto walls = boundary::raise_walls(boundary::Role::courier, wall_options);

@@ -13,9 +13,9 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
-constexpr milliseconds kAskAgainMin{200};       // after "nothing" that came at once
-constexpr milliseconds kAfterProblem{5000};     // after a refusal of the vault's
-constexpr milliseconds kWaitMax{3600 * 1000};   // whatever the vault says
+constexpr milliseconds kAskAgainMin{200};      // after "nothing" that came at once
+constexpr milliseconds kAfterProblem{5000};    // after a refusal of the vault's
+constexpr milliseconds kWaitMax{3600 * 1000};  // whatever the vault says
 constexpr std::size_t kPathSizeMax = 1024;
 constexpr std::size_t kFailureSizeMax = 400;
 

@@ -1,5 +1,5 @@
-// RouteWorker: asks the vault for what is to be carried on one route, carries it, and tells what came of it. One task at
-// a time, so that parcels arrive in their order.
+// RouteWorker: asks the vault for what is to be carried on one route, carries it, and tells what came of it. One task
+// at a time, so that parcels arrive in their order.
 //
 // Threads: one strand.
 // Trust:   the vault's words are followed. The upper level's are passed on unread.
@@ -25,8 +25,7 @@ using TaskCaller = boundary::Caller<boundary::CourierRequest, boundary::CourierR
 class RouteWorker {
 public:
     RouteWorker(asio::any_io_executor executor, std::string route, std::shared_ptr<TaskCaller> tasks,
-                std::unique_ptr<UpperConnection> upper, boundary::Service& service,
-                std::function<void()> on_idle);
+                std::unique_ptr<UpperConnection> upper, boundary::Service& service, std::function<void()> on_idle);
 
     // Until the vault goes or stop() was called and the task under way, if any, is done.
     asio::awaitable<void> run();

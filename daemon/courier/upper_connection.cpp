@@ -131,7 +131,8 @@ asio::awaitable<std::string> UpperConnection::connect() {
     auto connecting = socket.async_connect(addresses.endpoints, kAsTuple);
     const auto [connect_error, endpoint] = co_await std::move(connecting);
     if (connect_error) {
-        co_return where + (connect_error == boost::beast::error::timeout ? "no connection in time" : connect_error.message());
+        co_return where +
+            (connect_error == boost::beast::error::timeout ? "no connection in time" : connect_error.message());
     }
     error_code ignored;
     socket.socket().set_option(tcp::no_delay(true), ignored);

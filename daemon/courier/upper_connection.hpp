@@ -22,9 +22,9 @@
 namespace xinfu::courier {
 
 struct UpperLimits {
-    std::chrono::milliseconds connect{10000};    // resolving and connecting
+    std::chrono::milliseconds connect{10000};  // resolving and connecting
     std::chrono::milliseconds handshake{10000};
-    std::chrono::milliseconds idle{50000};       // a connection unused for longer is not used again
+    std::chrono::milliseconds idle{50000};  // a connection unused for longer is not used again
     // Attempts to connect are this far apart at least, doubled after each failure up to the maximum. How soon a failed
     // task comes again is the vault's to say; this only keeps a fault there from becoming a flood here.
     std::chrono::milliseconds attempt_min{100};

@@ -102,11 +102,13 @@ void VaultLink::start_workers() {
         const auto url = parse_upper_url(route.url());
         auto context = tls::ClientContext::create(settings);
         if (!url || !context || settings.certificate_chain.empty() || settings.trust_anchors.empty()) {
-            service_.log(boundary::Level::error,
-                         "route " + route.name() + " cannot be served: its URL, anchors or certificate are not in form");
+            service_.log(
+                boundary::Level::error,
+                "route " + route.name() + " cannot be served: its URL, anchors or certificate are not in form");
             continue;
         }
-        auto upper = std::make_unique<UpperConnection>(executor_, worker_, *url, std::move(*context), sign_hook(), limits_);
+        auto upper =
+            std::make_unique<UpperConnection>(executor_, worker_, *url, std::move(*context), sign_hook(), limits_);
         auto worker = std::make_shared<RouteWorker>(executor_, route.name(), tasks_, std::move(upper), service_,
                                                     [this] { check_drained(); });
         workers_.push_back(worker);

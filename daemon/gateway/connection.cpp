@@ -28,15 +28,17 @@ namespace {
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kFirstReadBytes = 4096;
-constexpr std::size_t kWriteBytes = 64 * 1024;             // each has a deadline of its own
+constexpr std::size_t kWriteBytes = 64 * 1024;  // each has a deadline of its own
 constexpr std::chrono::seconds kWriteTimeMax{30};
-constexpr std::size_t kBodyBufferBytes = 64 * 1024;        // Beast reads 512 bytes at a time into less
-constexpr std::size_t kProofBytesMax = 60 * 1024;          // what fits a packet beside the rest
+constexpr std::size_t kBodyBufferBytes = 64 * 1024;  // Beast reads 512 bytes at a time into less
+constexpr std::size_t kProofBytesMax = 60 * 1024;    // what fits a packet beside the rest
 constexpr std::size_t kTokenBytesMax = 256;
 constexpr std::size_t kHandleBytes = 16;
 constexpr std::string_view kCookieName = "__Host-xinfu=";
 
-std::string text(const beast::string_view& view) { return {view.data(), view.size()}; }
+std::string text(const beast::string_view& view) {
+    return {view.data(), view.size()};
+}
 
 // A person's token, from Authorization or the console's cookie.
 std::string find_token(const Request::Parser::value_type& head) {
@@ -151,8 +153,7 @@ asio::awaitable<bool> Connection::handshake() {
         services_.metrics.count_refusal("XF-6003");
         co_return false;
     }
-    stream_.emplace(std::move(socket_),
-                    tls::Engine::server(link_->context, services_.vault.sign_hook(link_, id_)));
+    stream_.emplace(std::move(socket_), tls::Engine::server(link_->context, services_.vault.sign_hook(link_, id_)));
     ++services_.metrics.handshakes_open;
     auto shaking = stream_->handshake(services_.workers, deadline - Clock::now());
     const error_code error = co_await std::move(shaking);
@@ -438,8 +439,8 @@ std::string Connection::head_of(const Request* request, const Response& response
     }
     status_ = response.status;
     const auto reason = http::obsolete_reason(static_cast<http::status>(response.status));
-    std::string head = "HTTP/1.1 " + std::to_string(response.status) + " " + text(reason) + "\r\nDate: " +
-                       http_date() + "\r\n";
+    std::string head =
+        "HTTP/1.1 " + std::to_string(response.status) + " " + text(reason) + "\r\nDate: " + http_date() + "\r\n";
     bool cache_said = false;
     for (const auto& [name, value] : response.headers) {
         head += name + ": " + value + "\r\n";

@@ -88,11 +88,10 @@ int main(int argc, char** argv) {
     const auto drain = loaded.config->supervisor.drain_seconds;
     gateway::Server server(io, loaded.config->gateway, service, std::move(arguments.listeners),
                            std::move(arguments.metrics));
-    auto acceptor = arguments.control
-                        ? boundary::Acceptor::from_supervisor(io.get_executor(), std::move(arguments.control),
-                                                              arguments.peer_uid)
-                        : boundary::Acceptor::from_listener(io.get_executor(), std::move(arguments.vault_listener),
-                                                            arguments.peer_uid);
+    auto acceptor = arguments.control ? boundary::Acceptor::from_supervisor(
+                                            io.get_executor(), std::move(arguments.control), arguments.peer_uid)
+                                      : boundary::Acceptor::from_listener(
+                                            io.get_executor(), std::move(arguments.vault_listener), arguments.peer_uid);
     acceptor.on_reload([&server, &service](boundary::Descriptor configuration) {
         const auto again = config::load_descriptor(configuration.get(), "xinfu.yaml");
         if (again.config) {

@@ -18,7 +18,8 @@ void Metrics::count_answer(std::string_view act, unsigned status, std::chrono::s
 
 std::string Metrics::render() const {
     std::ostringstream out;
-    const auto single = [&out](std::string_view name, std::string_view type, std::string_view help, std::uint64_t value) {
+    const auto single = [&out](std::string_view name, std::string_view type, std::string_view help,
+                               std::uint64_t value) {
         out << "# HELP " << name << ' ' << help << "\n# TYPE " << name << ' ' << type << '\n'
             << name << ' ' << value << '\n';
     };

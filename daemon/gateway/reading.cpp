@@ -82,8 +82,7 @@ asio::awaitable<std::optional<GatewayReply>> next_part(Call& call) {
 }
 
 // Text parts, passed on as they come.
-asio::awaitable<Answer> relay_text(Connection& connection, Request& request, GatewayRequest question,
-                                   Response head) {
+asio::awaitable<Answer> relay_text(Connection& connection, Request& request, GatewayRequest question, Response head) {
     Call call;
     Answer response;
     auto asking = ask(connection, std::move(question), call, response);
@@ -283,8 +282,7 @@ asio::awaitable<Answer> read_defects(Connection& connection, Request& request, G
     co_return std::nullopt;
 }
 
-asio::awaitable<std::optional<std::map<std::string, std::string>>> read_json(Connection& connection,
-                                                                             Request& request,
+asio::awaitable<std::optional<std::map<std::string, std::string>>> read_json(Connection& connection, Request& request,
                                                                              std::vector<std::string> wanted,
                                                                              std::vector<std::string> optional,
                                                                              Answer& response) {
@@ -399,12 +397,9 @@ asio::awaitable<Answer> ask_one(Connection& connection, GatewayRequest question)
         co_return response;
     }
     switch (reply->message.body_case()) {
-        case GatewayReply::kSubmission:
-            co_return render_submission(reply->message.submission());
-        case GatewayReply::kRoute:
-            co_return render_route(reply->message.route());
-        case GatewayReply::kStatus:
-            co_return render_status(reply->message.status());
+        case GatewayReply::kSubmission: co_return render_submission(reply->message.submission());
+        case GatewayReply::kRoute: co_return render_route(reply->message.route());
+        case GatewayReply::kStatus: co_return render_status(reply->message.status());
         case GatewayReply::kDone: {
             // Only the end of a session is answered like this.
             Response done{.status = 204, .content_type = {}, .body = {}, .headers = {}, .close = false};
@@ -412,8 +407,7 @@ asio::awaitable<Answer> ask_one(Connection& connection, GatewayRequest question)
                                       "__Host-xinfu=; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=0");
             co_return done;
         }
-        default:
-            co_return disagreement();
+        default: co_return disagreement();
     }
 }
 
@@ -446,12 +440,9 @@ asio::awaitable<Answer> read(Connection& connection, Request& request, Route rou
         case Act::list_catalogs:
             question.mutable_list_catalogs();
             return list_catalogs(connection, std::move(question));
-        case Act::get_catalog:
-            return show_catalog(connection, request, route.first, false);
-        case Act::get_template:
-            return show_catalog(connection, request, route.first, true);
-        case Act::query_records:
-            return query_records(connection, request, route.first);
+        case Act::get_catalog: return show_catalog(connection, request, route.first, false);
+        case Act::get_template: return show_catalog(connection, request, route.first, true);
+        case Act::query_records: return query_records(connection, request, route.first);
         case Act::get_route:
             question.mutable_get_route()->set_route(route.first);
             return ask_one(connection, std::move(question));
@@ -467,15 +458,11 @@ asio::awaitable<Answer> read(Connection& connection, Request& request, Route rou
             question.mutable_read_entries()->set_index(route.tile.index);
             question.mutable_read_entries()->set_width(route.tile.width);
             return relay_text(connection, request, std::move(question), text_head("application/octet-stream", cache));
-        case Act::open_session:
-            return open_session(connection, request);
-        case Act::close_session:
-            question.mutable_close_session();
-            return ask_one(connection, std::move(question));
+        case Act::open_session: return open_session(connection, request);
+        case Act::close_session: question.mutable_close_session(); return ask_one(connection, std::move(question));
         case Act::get_status:
         case Act::put_submission:
-        case Act::check:
-            break;
+        case Act::check: break;
     }
     question.mutable_get_status();
     return ask_one(connection, std::move(question));

@@ -23,17 +23,16 @@ std::vector<std::string> arguments_of(const google::protobuf::RepeatedPtrField<s
 
 std::string_view retry_word(policies::Retry retry) {
     switch (retry) {
-        case policies::Retry::never:
-            return "never";
-        case policies::Retry::same:
-            return "same";
-        case policies::Retry::later:
-            return "later";
+        case policies::Retry::never: return "never";
+        case policies::Retry::same: return "same";
+        case policies::Retry::later: return "later";
     }
     return "never";
 }
 
-json::string safe(std::string_view text) { return json::string(text); }
+json::string safe(std::string_view text) {
+    return json::string(text);
+}
 
 json::object defect_object(const boundary::Defect& defect) {
     json::object object;
@@ -176,9 +175,13 @@ std::string render_time(std::int64_t milliseconds) {
     return {text.data(), static_cast<std::size_t>(length)};
 }
 
-std::string quote_json(std::string_view text) { return json::serialize(safe(text)); }
+std::string quote_json(std::string_view text) {
+    return json::serialize(safe(text));
+}
 
-std::string render_defect(const boundary::Defect& defect) { return json::serialize(defect_object(defect)); }
+std::string render_defect(const boundary::Defect& defect) {
+    return json::serialize(defect_object(defect));
+}
 
 Response render_problem(const boundary::Problem& problem) {
     return problem_response(problem, problem_object(problem));
@@ -301,9 +304,8 @@ Response render_route(const boundary::RouteView& view) {
     for (const auto& range : view.missing()) {
         missing.push_back(json::object{{"first", range.first()}, {"last", range.last()}});
     }
-    return json_response({{"route", safe(view.route())},
-                          {"next_sequence", view.next_sequence()},
-                          {"missing", std::move(missing)}});
+    return json_response(
+        {{"route", safe(view.route())}, {"next_sequence", view.next_sequence()}, {"missing", std::move(missing)}});
 }
 
 Response render_status(const boundary::StatusView& view) {
@@ -348,8 +350,8 @@ Response render_session(const boundary::SessionOpened& session) {
                                    {"password_change_needed", session.password_change_needed()}},
                                   201);
     // "__Host-": only ever sent back to this very host, over TLS.
-    response.headers.emplace_back("Set-Cookie", "__Host-xinfu=" + session.token() +
-                                                    "; Path=/; Secure; HttpOnly; SameSite=Strict");
+    response.headers.emplace_back("Set-Cookie",
+                                  "__Host-xinfu=" + session.token() + "; Path=/; Secure; HttpOnly; SameSite=Strict");
     return response;
 }
 
@@ -360,11 +362,7 @@ Response render_records(const boundary::RecordsResult& result, const std::vector
         body += records[n];
     }
     body += "],\"count\":" + std::to_string(result.count()) + ",\"receipt\":" + quote_json(result.receipt()) + "}\n";
-    return {.status = 200,
-            .content_type = "application/json",
-            .body = std::move(body),
-            .headers = {},
-            .close = false};
+    return {.status = 200, .content_type = "application/json", .body = std::move(body), .headers = {}, .close = false};
 }
 
 std::optional<std::map<std::string, std::string>> parse_texts(std::string_view body,

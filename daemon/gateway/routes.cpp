@@ -79,10 +79,9 @@ std::vector<Candidate> candidates(std::span<const std::string> path, bool& bad_n
         auto tile = parse_tile(path.subspan(4));
         if (level && tile) {
             tile->level = *level;
-            return {{"GET", Route{.act = entries ? Act::read_entries : Act::read_tile,
-                                  .first = {},
-                                  .second = {},
-                                  .tile = *tile}}};
+            return {
+                {"GET",
+                 Route{.act = entries ? Act::read_entries : Act::read_tile, .first = {}, .second = {}, .tile = *tile}}};
         }
     }
     return {};

@@ -13,17 +13,17 @@
 namespace xinfu::gateway {
 
 enum class Act {
-    put_submission,   // first: catalog, second: name
-    check,            // first: catalog
-    get_submission,   // first: id, as in the next three
+    put_submission,  // first: catalog, second: name
+    check,           // first: catalog
+    get_submission,  // first: id, as in the next three
     get_receipt,
     get_defects,
     get_original,
     list_catalogs,
-    get_catalog,      // first: catalog
-    get_template,     // first: catalog
-    query_records,    // first: catalog
-    get_route,        // first: route
+    get_catalog,    // first: catalog
+    get_template,   // first: catalog
+    query_records,  // first: catalog
+    get_route,      // first: route
     read_checkpoint,
     read_tile,
     read_entries,

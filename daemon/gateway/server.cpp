@@ -50,8 +50,8 @@ boundary::SourceAddress source_of(const tcp::endpoint& peer) {
 tcp protocol_of(int descriptor) {
     sockaddr_storage address{};
     socklen_t length = sizeof address;
-    const bool v6 = ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) == 0 &&
-                    address.ss_family == AF_INET6;
+    const bool v6 =
+        ::getsockname(descriptor, reinterpret_cast<sockaddr*>(&address), &length) == 0 && address.ss_family == AF_INET6;
     return v6 ? tcp::v6() : tcp::v4();
 }
 

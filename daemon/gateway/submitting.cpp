@@ -87,8 +87,8 @@ asio::awaitable<Answer> render_reply(RequestCaller::Call& call, GatewayReply rep
 
 // How the body's way ended.
 enum class End {
-    whole,        // all of it went to the vault
-    overtaken,    // the vault has its outcome, or takes no more and will say why
+    whole,      // all of it went to the vault
+    overtaken,  // the vault has its outcome, or takes no more and will say why
     client_gone,
     client_fault  // `refusal` says which
 };

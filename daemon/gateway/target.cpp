@@ -44,7 +44,9 @@ std::optional<std::string> percent_decode(std::string_view text) {
     return decoded;
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
 
 // Decimal without leading zero.
 std::optional<std::uint32_t> parse_decimal(std::string_view text) {
@@ -88,8 +90,10 @@ bool is_utf8(std::string_view text) {
             ++at;
             continue;
         }
-        const std::size_t length = lead >= 0xc2 && lead <= 0xdf ? 2 : lead >= 0xe0 && lead <= 0xef ? 3
-                                   : lead >= 0xf0 && lead <= 0xf4 ? 4 : 0;
+        const std::size_t length = lead >= 0xc2 && lead <= 0xdf   ? 2
+                                   : lead >= 0xe0 && lead <= 0xef ? 3
+                                   : lead >= 0xf0 && lead <= 0xf4 ? 4
+                                                                  : 0;
         if (length == 0 || at + length > text.size()) {
             return false;
         }

@@ -23,9 +23,7 @@ asio::awaitable<void> ask_for_signature(std::shared_ptr<HandshakeCaller> caller,
 }  // namespace
 
 VaultLink::VaultLink(asio::any_io_executor executor, bool tls12, std::function<void(bool)> on_change)
-    : executor_(std::move(executor)),
-      tls12_(tls12),
-      on_change_(std::move(on_change)) {}
+    : executor_(std::move(executor)), tls12_(tls12), on_change_(std::move(on_change)) {}
 
 asio::awaitable<boost::system::error_code> VaultLink::run(boundary::Acceptor acceptor) {
     for (;;) {
@@ -124,7 +122,9 @@ asio::awaitable<void> VaultLink::watch_handshakes(std::shared_ptr<HandshakeCalle
     }
 }
 
-LinkPointer VaultLink::current() const { return link_ && link_->is_open() ? link_ : nullptr; }
+LinkPointer VaultLink::current() const {
+    return link_ && link_->is_open() ? link_ : nullptr;
+}
 
 asio::awaitable<LinkPointer> VaultLink::wait(std::chrono::steady_clock::time_point deadline) {
     while (!current()) {
@@ -139,35 +139,36 @@ asio::awaitable<LinkPointer> VaultLink::wait(std::chrono::steady_clock::time_poi
 }
 
 tls::SignHook VaultLink::sign_hook(LinkPointer link, std::uint64_t connection) const {
-    return [executor = executor_, link = std::move(link), connection](const tls::HandshakeToSign& what) -> Result<Bytes> {
-        boundary::HandshakeRequest request;
-        auto& sign = *request.mutable_sign();
-        sign.set_connection(connection);
-        if (const auto* tls13 = std::get_if<tls::Tls13Transcript>(&what)) {
-            sign.mutable_tls13()->set_transcript_digest(std::string(as_text(tls13->digest)));
-        } else {
-            const auto& tls12 = std::get<tls::Tls12KeyExchange>(what);
-            auto& exchange = *sign.mutable_tls12();
-            exchange.set_client_random(std::string(as_text(tls12.client_random)));
-            exchange.set_server_random(std::string(as_text(tls12.server_random)));
-            exchange.set_ecdhe_parameters(std::string(as_text(tls12.ecdhe_parameters)));
-        }
-        auto answer = std::make_shared<std::promise<Bytes>>();
-        auto signature = answer->get_future();
-        asio::co_spawn(executor, ask_for_signature(link->handshakes, std::move(request), answer), asio::detached);
-        if (signature.wait_for(kSignTimeMax) != std::future_status::ready) {
-            return boundary::make_error_code(boundary::Errc::timed_out);
-        }
-        try {
-            Bytes bytes = signature.get();
-            if (!bytes.empty()) {
-                return bytes;
+    return
+        [executor = executor_, link = std::move(link), connection](const tls::HandshakeToSign& what) -> Result<Bytes> {
+            boundary::HandshakeRequest request;
+            auto& sign = *request.mutable_sign();
+            sign.set_connection(connection);
+            if (const auto* tls13 = std::get_if<tls::Tls13Transcript>(&what)) {
+                sign.mutable_tls13()->set_transcript_digest(std::string(as_text(tls13->digest)));
+            } else {
+                const auto& tls12 = std::get<tls::Tls12KeyExchange>(what);
+                auto& exchange = *sign.mutable_tls12();
+                exchange.set_client_random(std::string(as_text(tls12.client_random)));
+                exchange.set_server_random(std::string(as_text(tls12.server_random)));
+                exchange.set_ecdhe_parameters(std::string(as_text(tls12.ecdhe_parameters)));
             }
-        } catch (const std::future_error&) {
-            // The event loop ended before the question was asked.
-        }
-        return boundary::make_error_code(boundary::Errc::connection_lost);
-    };
+            auto answer = std::make_shared<std::promise<Bytes>>();
+            auto signature = answer->get_future();
+            asio::co_spawn(executor, ask_for_signature(link->handshakes, std::move(request), answer), asio::detached);
+            if (signature.wait_for(kSignTimeMax) != std::future_status::ready) {
+                return boundary::make_error_code(boundary::Errc::timed_out);
+            }
+            try {
+                Bytes bytes = signature.get();
+                if (!bytes.empty()) {
+                    return bytes;
+                }
+            } catch (const std::future_error&) {
+                // The event loop ended before the question was asked.
+            }
+            return boundary::make_error_code(boundary::Errc::connection_lost);
+        };
 }
 
 }  // namespace xinfu::gateway

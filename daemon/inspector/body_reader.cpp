@@ -44,44 +44,30 @@ Refusal explain(const boost::system::error_code& why, const crypto::CmsReader& r
         return malformed;
     }
     switch (static_cast<Errc>(why.value())) {
-        case Errc::cms_not_cms:
-            return {"XF-3001", {}};
-        case Errc::cms_is_pem:
-            return {"XF-3034", {}};
-        case Errc::cms_is_smime:
-            return {"XF-3033", {}};
-        case Errc::cms_wrong_type:
-            return {is_encrypted(first_octets) ? "XF-3028" : "XF-3001", {}};
-        case Errc::cms_truncated:
-            return {"XF-3003", {}};
-        case Errc::cms_trailing_bytes:
-            return {"XF-3004", {}};
+        case Errc::cms_not_cms: return {"XF-3001", {}};
+        case Errc::cms_is_pem: return {"XF-3034", {}};
+        case Errc::cms_is_smime: return {"XF-3033", {}};
+        case Errc::cms_wrong_type: return {is_encrypted(first_octets) ? "XF-3028" : "XF-3001", {}};
+        case Errc::cms_truncated: return {"XF-3003", {}};
+        case Errc::cms_trailing_bytes: return {"XF-3004", {}};
         case Errc::cms_too_deep:
         case Errc::cms_too_many_elements:
         case Errc::cms_part_too_large:
         case Errc::cms_content_too_large:
-        case Errc::cms_certificate_form:
-            return {"XF-3018", {}};
-        case Errc::cms_detached:
-            return {"XF-3002", {}};
-        case Errc::cms_no_signer:
-            return {"XF-3005", {}};
-        case Errc::cms_several_signers:
-            return {"XF-3006", {}};
+        case Errc::cms_certificate_form: return {"XF-3018", {}};
+        case Errc::cms_detached: return {"XF-3002", {}};
+        case Errc::cms_no_signer: return {"XF-3005", {}};
+        case Errc::cms_several_signers: return {"XF-3006", {}};
         case Errc::cms_digest_algorithm:
-        case Errc::cms_algorithm_pair:
-            return {"XF-3008", {joined(reader.digest_algorithms())}};
-        case Errc::cms_attributes_missing:
-            return {"XF-3007", {}};
+        case Errc::cms_algorithm_pair: return {"XF-3008", {joined(reader.digest_algorithms())}};
+        case Errc::cms_attributes_missing: return {"XF-3007", {}};
         case Errc::cms_attributes_malformed:
         case Errc::cms_attributes_unsorted:
         case Errc::cms_attribute_missing:
         case Errc::cms_content_type:
         case Errc::cms_algorithm_protection:
-        case Errc::cms_certificate_binding:
-            return {"XF-3019", {}};
-        default:
-            return malformed;
+        case Errc::cms_certificate_binding: return {"XF-3019", {}};
+        default: return malformed;
     }
 }
 
@@ -99,8 +85,8 @@ crypto::CmsReaderOptions inner_options() {
 
 }  // namespace
 
-BodyReader::BodyReader(const policies::Catalog& catalog, const policies::WorkingDays& calendar,
-                       policies::Day today, bool parcel, Outbox& outbox)
+BodyReader::BodyReader(const policies::Catalog& catalog, const policies::WorkingDays& calendar, policies::Day today,
+                       bool parcel, Outbox& outbox)
     : parcel_(parcel),
       outbox_(outbox),
       sheet_(catalog, calendar, today, outbox),

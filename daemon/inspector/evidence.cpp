@@ -86,8 +86,7 @@ std::optional<Refusal> read_onward(std::string_view json, boundary::OnwardRead& 
     return std::nullopt;
 }
 
-std::optional<Refusal> read_revocation_list(ByteView document,
-                                            std::vector<boundary::RevocationListRead>& parts) {
+std::optional<Refusal> read_revocation_list(ByteView document, std::vector<boundary::RevocationListRead>& parts) {
     const auto list = crypto::parse_revocation_list(document);
     if (!list) {
         return Refusal{"XF-1018", {list.error().message()}};

@@ -18,7 +18,6 @@ namespace xinfu::inspector {
 std::optional<Refusal> read_receipt(std::string_view text, boundary::ReceiptRead& receipt);
 std::optional<Refusal> read_onward(std::string_view json, boundary::OnwardRead& onward);
 // One reply, or several with further serials, all but the last with `more`.
-std::optional<Refusal> read_revocation_list(ByteView document,
-                                            std::vector<boundary::RevocationListRead>& parts);
+std::optional<Refusal> read_revocation_list(ByteView document, std::vector<boundary::RevocationListRead>& parts);
 
 }  // namespace xinfu::inspector

@@ -85,8 +85,7 @@ std::string read_manifest(std::string_view text, boundary::ParcelManifest& manif
     if (!missing.empty()) {
         return missing;
     }
-    for (const auto* digest :
-         {&manifest.origin_digest(), &manifest.records_digest(), &manifest.original_digest()}) {
+    for (const auto* digest : {&manifest.origin_digest(), &manifest.records_digest(), &manifest.original_digest()}) {
         if (!is_hex_digest(*digest)) {
             return "digest";
         }

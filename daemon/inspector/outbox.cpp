@@ -75,8 +75,7 @@ void Outbox::flush() {
     flush_defects();
 }
 
-void Outbox::add_record(const policies::Catalog& catalog, std::uint64_t line,
-                        const policies::CheckedRecord& record) {
+void Outbox::add_record(const policies::Catalog& catalog, std::uint64_t line, const policies::CheckedRecord& record) {
     const std::size_t closing = kRecordOverhead + 2 * (record.subject.size() + record.deciding_unit.size()) +
                                 record.number.size() + record.source_unit.size() + 4 * kFieldOverhead;
     if (records_size_ + kRecordOverhead + closing > kBatchSizeBytes) {
@@ -133,8 +132,7 @@ void Outbox::add_defect(boundary::Defect defect) {
     defects_size_ += size;
 }
 
-void Outbox::add_findings(const policies::Catalog& catalog, std::uint64_t line,
-                          const policies::CheckedRecord& record) {
+void Outbox::add_findings(const policies::Catalog& catalog, std::uint64_t line, const policies::CheckedRecord& record) {
     for (const auto& finding : record.findings) {
         if (!room_for(finding.severity)) {
             continue;

@@ -59,14 +59,10 @@ const policies::Catalog* Packs::find(const std::string& catalog) const {
 
 Replies Packs::load(boundary::LoadPack::Kind kind, std::string_view yaml) {
     switch (kind) {
-        case boundary::LoadPack::CATALOG:
-            return load_catalog(yaml);
-        case boundary::LoadPack::ACCESS:
-            return load_access(yaml);
-        case boundary::LoadPack::CALENDAR:
-            return load_calendar(yaml);
-        default:
-            return mistakes({{0, 0, "unknown kind of pack"}});
+        case boundary::LoadPack::CATALOG: return load_catalog(yaml);
+        case boundary::LoadPack::ACCESS: return load_access(yaml);
+        case boundary::LoadPack::CALENDAR: return load_calendar(yaml);
+        default: return mistakes({{0, 0, "unknown kind of pack"}});
     }
 }
 

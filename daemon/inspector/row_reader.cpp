@@ -72,8 +72,7 @@ std::optional<Refusal> RowReader::look_at_beginning(std::string_view text) const
 std::optional<Refusal> RowReader::feed(std::string_view piece) {
     while (!failure_ && !piece.empty()) {
         const auto* end = static_cast<const char*>(std::memchr(piece.data(), '\n', piece.size()));
-        const std::size_t size =
-            end == nullptr ? piece.size() : static_cast<std::size_t>(end - piece.data()) + 1;
+        const std::size_t size = end == nullptr ? piece.size() : static_cast<std::size_t>(end - piece.data()) + 1;
         if (carry_.empty() && end != nullptr) {
             failure_ = take_line(piece.substr(0, size), true);
         } else if (carry_.size() + size > kRowSizeBytesMax) {
@@ -171,9 +170,8 @@ std::optional<Refusal> RowReader::take_quoted(std::string_view line) {
         static_cast<RowReader*>(self)->cell_ended(static_cast<const char*>(text), size);
     };
     const auto on_row = [](int, void* self) { static_cast<RowReader*>(self)->row_ended(); };
-    const bool parsed =
-        csv_parse(parser_.get(), line.data(), line.size(), on_cell, on_row, this) == line.size() &&
-        csv_parse(parser_.get(), "\n", 1, on_cell, on_row, this) == 1;
+    const bool parsed = csv_parse(parser_.get(), line.data(), line.size(), on_cell, on_row, this) == line.size() &&
+                        csv_parse(parser_.get(), "\n", 1, on_cell, on_row, this) == 1;
     if (!parsed) {
         if (csv_error(parser_.get()) != CSV_EPARSE) {
             throw std::bad_alloc{};

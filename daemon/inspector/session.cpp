@@ -45,20 +45,14 @@ Result<void> Session::run() {
 Result<void> Session::serve(Request request) {
     const auto& message = request.message;
     switch (message.body_case()) {
-        case boundary::InspectorRequest::kLoadPack:
-            return load_pack(message.load_pack());
-        case boundary::InspectorRequest::kInspect:
-            return inspect(message.inspect(), std::move(request.descriptor));
-        case boundary::InspectorRequest::kFinishBody:
-            return {};  // of a body whose verdict came before its end
-        case boundary::InspectorRequest::kReadReceipt:
-            return read_receipt(message.read_receipt());
-        case boundary::InspectorRequest::kReadOnward:
-            return read_onward(message.read_onward());
+        case boundary::InspectorRequest::kLoadPack: return load_pack(message.load_pack());
+        case boundary::InspectorRequest::kInspect: return inspect(message.inspect(), std::move(request.descriptor));
+        case boundary::InspectorRequest::kFinishBody: return {};  // of a body whose verdict came before its end
+        case boundary::InspectorRequest::kReadReceipt: return read_receipt(message.read_receipt());
+        case boundary::InspectorRequest::kReadOnward: return read_onward(message.read_onward());
         case boundary::InspectorRequest::kReadRevocationList:
             return read_revocation_list(message.read_revocation_list());
-        case boundary::InspectorRequest::BODY_NOT_SET:
-            break;
+        case boundary::InspectorRequest::BODY_NOT_SET: break;
     }
     return boundary::Errc::unexpected;
 }
@@ -95,8 +89,8 @@ Result<void> Session::inspect(const boundary::Inspect& order, boundary::Descript
         return channel_.send(reply);
     }
     Outbox outbox(channel_);
-    BodyReader reader(*catalog, packs_.calendar(), policies::Day{std::chrono::days{order.today()}},
-                      order.parcel(), outbox);
+    BodyReader reader(*catalog, packs_.calendar(), policies::Day{std::chrono::days{order.today()}}, order.parcel(),
+                      outbox);
     bool going = true;
     if (order.has_body()) {
         if (!order.body().empty()) {
@@ -123,8 +117,7 @@ Result<void> Session::inspect(const boundary::Inspect& order, boundary::Descript
             if (!finish) {
                 return finish.error();
             }
-            if (!finish->message.has_finish_body() ||
-                finish->message.finish_body().length() != reader.size()) {
+            if (!finish->message.has_finish_body() || finish->message.finish_body().length() != reader.size()) {
                 return boundary::Errc::unexpected;
             }
         }

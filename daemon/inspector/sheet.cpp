@@ -51,8 +51,8 @@ std::optional<Refusal> Sheet::take_header(const Row& row) {
     std::size_t count = 0;
     for (std::size_t i = 0; i < catalog_.fields.size(); ++i) {
         const auto& field = catalog_.fields[i];
-        if (field.required == policies::Required::always &&
-            std::ranges::find(columns_, i) == columns_.end() && count++ < kMissingShown) {
+        if (field.required == policies::Required::always && std::ranges::find(columns_, i) == columns_.end() &&
+            count++ < kMissingShown) {
             missing += (missing.empty() ? "" : ", ") + field.code + " " + field.title_zh;
         }
     }
@@ -73,8 +73,7 @@ void Sheet::take_record(const Row& row) {
                                    [](std::string_view cell) { return policies::trim(cell).empty(); }));
     if (!fits) {
         ++defective_;
-        outbox_.add_row_defect(row.line, "XF-4001",
-                               {std::to_string(cells.size()), std::to_string(columns_.size())});
+        outbox_.add_row_defect(row.line, "XF-4001", {std::to_string(cells.size()), std::to_string(columns_.size())});
         return;
     }
     std::ranges::fill(by_field_, std::string_view{});

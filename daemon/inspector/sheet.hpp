@@ -20,11 +20,9 @@ namespace xinfu::inspector {
 class Sheet {
 public:
     static constexpr std::size_t kColumnsMax = 256;
-    static constexpr std::size_t kRecordSizeBytesMax =
-        240 * 1024;  // what the vault takes, with room for its own
+    static constexpr std::size_t kRecordSizeBytesMax = 240 * 1024;  // what the vault takes, with room for its own
 
-    Sheet(const policies::Catalog& catalog, const policies::WorkingDays& calendar, policies::Day today,
-          Outbox& outbox)
+    Sheet(const policies::Catalog& catalog, const policies::WorkingDays& calendar, policies::Day today, Outbox& outbox)
         : catalog_(catalog), calendar_(calendar), today_(today), outbox_(outbox) {}
 
     std::optional<Refusal> take(const Row& row);

@@ -29,14 +29,10 @@ constexpr uid_t kFirstUid = 61601;
 
 uid_t numbered_uid(Role role) {
     switch (role) {
-        case Role::gateway:
-            return kFirstUid;
-        case Role::inspector:
-            return kFirstUid + 1;
-        case Role::vault:
-            return kFirstUid + 2;
-        case Role::courier:
-            return kFirstUid + 3;
+        case Role::gateway: return kFirstUid;
+        case Role::inspector: return kFirstUid + 1;
+        case Role::vault: return kFirstUid + 2;
+        case Role::courier: return kFirstUid + 3;
     }
     return kFirstUid;
 }
@@ -55,8 +51,8 @@ Descriptor open_program(const LaunchPlan& plan) {
 // What a role's program may know of the environment. Service-manager variables are the supervisor's own.
 std::vector<std::string> short_environment() {
     std::vector<std::string> environment;
-    for (const char* name : {"LANG", "LC_ALL", "TZ", "XINFU_SECCOMP", "JOURNAL_STREAM", "ASAN_OPTIONS",
-                             "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"}) {
+    for (const char* name : {"LANG", "LC_ALL", "TZ", "XINFU_SECCOMP", "JOURNAL_STREAM", "ASAN_OPTIONS", "UBSAN_OPTIONS",
+                             "TSAN_OPTIONS", "LSAN_OPTIONS"}) {
         if (const char* value = std::getenv(name); value != nullptr) {
             environment.push_back(std::string(name) + "=" + value);
         }

@@ -66,8 +66,8 @@ int run(const std::string& config_path, const std::string& pid_file) {
     try {
         auto premises = prepare(*config, account_of(xinfu::boundary::Role::vault));
         boost::asio::io_context io(1);
-        Supervisor supervisor(io, service, std::filesystem::absolute(config_path).string(),
-                              std::move(*config), std::move(premises), PidsFile(pid_file));
+        Supervisor supervisor(io, service, std::filesystem::absolute(config_path).string(), std::move(*config),
+                              std::move(premises), PidsFile(pid_file));
         supervisor.start();
         io.run();
     } catch (const CannotStart& why) {

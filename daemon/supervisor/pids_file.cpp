@@ -20,8 +20,7 @@ Result<void> PidsFile::write(const std::vector<std::pair<std::string, pid_t>>& p
     }
     const std::string fresh = path_ + ".new";
     const boundary::Descriptor file(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    const bool written =
-        file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    const bool written = file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
     if (!written || std::rename(fresh.c_str(), path_.c_str()) != 0) {
         return boost::system::error_code(errno, boost::system::system_category());
     }

@@ -18,8 +18,7 @@ namespace {
 
 using boundary::Descriptor;
 
-constexpr int kBacklog =
-    4096;  // what a gateway's restart may let wait; the kernel's somaxconn also bounds it
+constexpr int kBacklog = 4096;       // what a gateway's restart may let wait; the kernel's somaxconn also bounds it
 constexpr off_t kKeySizeBytes = 32;  // AES-256 key wrap, NIST SP 800-38F
 
 [[noreturn]] void fail(const std::string& what) {

@@ -53,8 +53,8 @@ boundary::Connection control_end(Descriptor descriptor, const Account& account, 
 
 }  // namespace
 
-Supervisor::Supervisor(asio::io_context& io, boundary::Service& service, std::string config_path,
-                       config::Config config, Premises premises, PidsFile pids)
+Supervisor::Supervisor(asio::io_context& io, boundary::Service& service, std::string config_path, config::Config config,
+                       Premises premises, PidsFile pids)
     : io_(io),
       service_(service),
       config_path_(std::move(config_path)),
@@ -119,11 +119,8 @@ void Supervisor::launch_resident(Resident& resident) try {
     if (!pair || !config) {
         throw CannotStart("no descriptors for it");
     }
-    LaunchPlan plan{.role = resident.role,
-                    .account = resident.account,
-                    .folders = folders_,
-                    .arguments = {},
-                    .inherited = {}};
+    LaunchPlan plan{
+        .role = resident.role, .account = resident.account, .folders = folders_, .arguments = {}, .inherited = {}};
     std::vector<Descriptor> held;
     add_role_descriptors(resident.role, plan, held);
     plan.inherited.emplace_back("--control-fd", pair->second.get());
@@ -134,8 +131,8 @@ void Supervisor::launch_resident(Resident& resident) try {
     }
     resident.pid = *pid;
     resident.started = Clock::now();
-    resident.control = std::make_shared<PacketChannel>(
-        io_.get_executor(), control_end(std::move(pair->first), resident.account, *pid));
+    resident.control = std::make_shared<PacketChannel>(io_.get_executor(),
+                                                       control_end(std::move(pair->first), resident.account, *pid));
     if (resident.role == Role::vault) {
         asio::co_spawn(io_, serve_vault(resident.control), asio::detached);
     } else {
@@ -292,9 +289,8 @@ void Supervisor::bury(pid_t pid, int status) {
             return;
         }
         const auto delay = each->policy.next_delay(Clock::now() - each->started);
-        service_.log(Level::warning,
-                     "the " + name_of(each->role) + " " + describe_end(status) + "; starting it again" +
-                         (delay.count() > 0 ? " in " + std::to_string(delay.count()) + " ms" : ""));
+        service_.log(Level::warning, "the " + name_of(each->role) + " " + describe_end(status) + "; starting it again" +
+                                         (delay.count() > 0 ? " in " + std::to_string(delay.count()) + " ms" : ""));
         if (delay.count() == 0) {
             launch_resident(*each);
         } else {
@@ -317,10 +313,8 @@ asio::awaitable<void> Supervisor::reload() {
         config_.inspector = loaded.config->inspector;
         if (gateway.pid > 0) {
             const auto control = gateway.control;
-            auto handing =
-                control->send_bytes(std::string(1, boundary::kHandsConfiguration), std::move(fresh));
-            static_cast<void>(
-                (co_await std::move(handing)).has_value());  // a dead gateway reads it at its start
+            auto handing = control->send_bytes(std::string(1, boundary::kHandsConfiguration), std::move(fresh));
+            static_cast<void>((co_await std::move(handing)).has_value());  // a dead gateway reads it at its start
         }
         service_.log(Level::notice, "configuration reloaded");
     }
@@ -345,17 +339,11 @@ void Supervisor::drain_next(Phase phase) {
     const auto whole = std::chrono::milliseconds(config_.supervisor.drain_seconds);
     auto patience = whole / 4;
     switch (phase) {
-        case Phase::running:
-            return;
-        case Phase::draining_gateway:
-            patience = whole / 2;
-            break;
+        case Phase::running: return;
+        case Phase::draining_gateway: patience = whole / 2; break;
         case Phase::draining_courier:
-        case Phase::draining_vault:
-            break;
-        case Phase::killing:
-            kill_all();
-            break;
+        case Phase::draining_vault: break;
+        case Phase::killing: kill_all(); break;
     }
     if (phase != Phase::killing) {
         const Role role = phase == Phase::draining_gateway   ? Role::gateway
@@ -376,8 +364,7 @@ void Supervisor::drain_next(Phase phase) {
 }
 
 bool Supervisor::drained() const {
-    return inspectors_.empty() &&
-           std::ranges::all_of(residents_, [](const auto& each) { return each->pid == 0; });
+    return inspectors_.empty() && std::ranges::all_of(residents_, [](const auto& each) { return each->pid == 0; });
 }
 
 // Goes on to the next phase as soon as this one's process is gone. Inspectors end when the vault does.

@@ -31,8 +31,8 @@ namespace asio = boost::asio;
 class Supervisor {
 public:
     // `config_path` is opened anew for each process, so that one started after a reload sees the new file.
-    Supervisor(asio::io_context& io, boundary::Service& service, std::string config_path,
-               config::Config config, Premises premises, PidsFile pids);
+    Supervisor(asio::io_context& io, boundary::Service& service, std::string config_path, config::Config config,
+               Premises premises, PidsFile pids);
 
     // Starts everything. The io_context is stopped once all processes have ended after SIGTERM.
     void start();

@@ -39,8 +39,8 @@ public:
     std::vector<Botan::TLS::Signature_Scheme> allowed_signature_schemes() const override {
         using Scheme = Botan::TLS::Signature_Scheme;
         // ECDSA with SHA-256 first: the one scheme of the key behind the SignHook.
-        return {Scheme::ECDSA_SHA256,   Scheme::ECDSA_SHA384,   Scheme::ECDSA_SHA512,
-                Scheme::RSA_PSS_SHA256, Scheme::RSA_PSS_SHA384, Scheme::RSA_PSS_SHA512,
+        return {Scheme::ECDSA_SHA256,     Scheme::ECDSA_SHA384,     Scheme::ECDSA_SHA512,
+                Scheme::RSA_PSS_SHA256,   Scheme::RSA_PSS_SHA384,   Scheme::RSA_PSS_SHA512,
                 Scheme::RSA_PKCS1_SHA256, Scheme::RSA_PKCS1_SHA384, Scheme::RSA_PKCS1_SHA512};
     }
     std::vector<Botan::TLS::Group_Params> key_exchange_groups() const override {
@@ -105,9 +105,7 @@ public:
     Botan::AlgorithmIdentifier algorithm_identifier() const override { return public_->algorithm_identifier(); }
     std::vector<std::uint8_t> raw_public_key_bits() const override { return public_->raw_public_key_bits(); }
     std::vector<std::uint8_t> public_key_bits() const override { return public_->public_key_bits(); }
-    Botan::secure_vector<std::uint8_t> private_key_bits() const override {
-        throw Botan::Not_Implemented("absent key");
-    }
+    Botan::secure_vector<std::uint8_t> private_key_bits() const override { throw Botan::Not_Implemented("absent key"); }
     std::unique_ptr<Botan::Public_Key> public_key() const override {
         Botan::DataSource_Memory source(public_->subject_public_key());
         return Botan::X509::load_key(source);

@@ -39,15 +39,16 @@ using SignHook = std::function<Result<Bytes>(const HandshakeToSign&)>;
 
 // The peer's CertificateVerify as it arrived, for someone else to verify again.
 struct PeerProof {
-    Bytes certificate;   // DER, leaf
+    Bytes certificate;  // DER, leaf
     bool tls13 = false;
-    Bytes signed_bytes;  // what the signature covers
-    std::string padding; // Botan's name of the scheme, such as "SHA-256" or "PSS(SHA-256,MGF1,32)"
+    Bytes signed_bytes;        // what the signature covers
+    std::string padding;       // Botan's name of the scheme, such as "SHA-256" or "PSS(SHA-256,MGF1,32)"
     bool der_encoded = false;  // ECDSA as SEQUENCE { r, s }
     Bytes signature;
 };
 
-// Certificates in PEM, in file order; text between them is skipped. Errors: settings_malformed, also when there is none.
+// Certificates in PEM, in file order; text between them is skipped. Errors: settings_malformed, also when there is
+// none.
 Result<std::vector<Bytes>> certificates_from_pem(std::string_view text);
 
 struct ServerSettings {

@@ -201,8 +201,8 @@ std::unique_ptr<Engine> Engine::server(std::shared_ptr<const ServerContext> cont
     const auto& parts = context->parts();
     impl->sign_ = std::move(sign);
     impl->calls_ = std::make_shared<Impl::Calls>(*impl);
-    impl->channel_ = std::make_unique<Botan::TLS::Server>(impl->calls_, parts.sessions, parts.credentials,
-                                                          parts.policy, parts.random, false, 1024);
+    impl->channel_ = std::make_unique<Botan::TLS::Server>(impl->calls_, parts.sessions, parts.credentials, parts.policy,
+                                                          parts.random, false, 1024);
     impl->server_context_ = std::move(context);
     return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 }
@@ -218,9 +218,9 @@ Result<std::unique_ptr<Engine>> Engine::client(std::shared_ptr<const ClientConte
     impl->client_context_ = std::move(context);
     impl->calls_ = std::make_shared<Impl::Calls>(*impl);
     const auto version = parts.policy->latest_supported_version(false);
-    impl->channel_ = std::make_unique<Botan::TLS::Client>(
-        impl->calls_, parts.sessions, parts.credentials, parts.policy, parts.random,
-        Botan::TLS::Server_Information(host, port), version, std::vector<std::string>{}, 1024);
+    impl->channel_ = std::make_unique<Botan::TLS::Client>(impl->calls_, parts.sessions, parts.credentials, parts.policy,
+                                                          parts.random, Botan::TLS::Server_Information(host, port),
+                                                          version, std::vector<std::string>{}, 1024);
     return std::unique_ptr<Engine>(new Engine(std::move(impl)));
 } catch (const std::exception&) {
     return make_error_code(Errc::handshake_failed);
@@ -328,19 +328,33 @@ void Engine::close() {
     }
 }
 
-std::size_t Engine::output_size() const { return impl_->output_.size(); }
+std::size_t Engine::output_size() const {
+    return impl_->output_.size();
+}
 
 void Engine::take_output(Bytes& into) {
     into.clear();
     std::swap(into, impl_->output_);
 }
 
-bool Engine::complete() const { return impl_->complete_; }
-bool Engine::peer_closed() const { return impl_->peer_closed_; }
-bool Engine::tls13() const { return impl_->tls13_; }
-std::string Engine::suite() const { return impl_->suite_; }
-error_code Engine::failure() const { return impl_->failure_; }
-const std::optional<PeerProof>& Engine::peer_proof() const { return impl_->proof_; }
+bool Engine::complete() const {
+    return impl_->complete_;
+}
+bool Engine::peer_closed() const {
+    return impl_->peer_closed_;
+}
+bool Engine::tls13() const {
+    return impl_->tls13_;
+}
+std::string Engine::suite() const {
+    return impl_->suite_;
+}
+error_code Engine::failure() const {
+    return impl_->failure_;
+}
+const std::optional<PeerProof>& Engine::peer_proof() const {
+    return impl_->proof_;
+}
 
 std::optional<Bytes> Engine::peer_certificate() const {
     const auto chain = impl_->channel_->peer_cert_chain();

@@ -25,8 +25,8 @@ inline constexpr std::size_t kFeedBytesMax = 16 * 1024;        // of one feed()
 inline constexpr std::size_t kSendBytesMax = 64 * 1024;        // of one send(): it is encrypted at once
 inline constexpr std::size_t kHandshakeBytesMax = 128 * 1024;  // received before the handshake is done
 inline constexpr unsigned kHandshakeRecordsMax = 64;
-inline constexpr unsigned kEmptyRecordsMax = 64;               // in a row, without a byte of content
-inline constexpr std::size_t kOutputBytesMax = 256 * 1024;     // above it, feed no more until it is sent
+inline constexpr unsigned kEmptyRecordsMax = 64;            // in a row, without a byte of content
+inline constexpr std::size_t kOutputBytesMax = 256 * 1024;  // above it, feed no more until it is sent
 
 class Engine {
 public:
@@ -59,7 +59,7 @@ public:
     bool complete() const;     // the handshake is done, by both sides
     bool peer_closed() const;  // close_notify came: nothing more to read beyond read()
     bool tls13() const;
-    std::string suite() const;          // name of the agreed suite, for logs and tests
+    std::string suite() const;  // name of the agreed suite, for logs and tests
     boost::system::error_code failure() const;
     const std::optional<PeerProof>& peer_proof() const;  // a server's, once complete()
     std::optional<Bytes> peer_certificate() const;       // DER of the peer's leaf, once complete()

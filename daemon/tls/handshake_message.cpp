@@ -49,6 +49,8 @@ std::optional<HandshakeToSign> parse_server_message(ByteView message) {
     return tls13 ? tls13 : parse_tls12(message);
 }
 
-std::optional<HandshakeToSign> parse_client_message(ByteView message) { return parse_tls13(message, kClientContext); }
+std::optional<HandshakeToSign> parse_client_message(ByteView message) {
+    return parse_tls13(message, kClientContext);
+}
 
 }  // namespace xinfu::tls

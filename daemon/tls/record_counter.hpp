@@ -1,5 +1,5 @@
-// RecordCounter: how many TLS records a stream of bytes has begun, read from their headers alone (RFC 8446 section 5.1).
-// Botan takes records without content silently; counting them is what bounds the work a peer can ask for.
+// RecordCounter: how many TLS records a stream of bytes has begun, read from their headers alone (RFC 8446
+// section 5.1). Botan takes records without content silently; counting them is what bounds the work a peer can ask for.
 #pragma once
 
 #include <cstddef>

@@ -24,8 +24,7 @@ struct Stream::FlushOperation {
             stream.flushing_ = true;
             while (stream.engine_->output_size() != 0) {
                 stream.engine_->take_output(stream.in_flight_);
-                yield boost::asio::async_write(stream.socket_, boost::asio::buffer(stream.in_flight_),
-                                               std::move(self));
+                yield boost::asio::async_write(stream.socket_, boost::asio::buffer(stream.in_flight_), std::move(self));
                 if (error) {
                     stream.write_failure_ = error;
                     break;
@@ -110,8 +109,8 @@ auto Stream::async_read_some(const MutableBuffers& buffers, Token&& token) {
          at != boost::asio::buffer_sequence_end(buffers) && target.size() == 0; ++at) {
         target = *at;
     }
-    return boost::asio::async_compose<Token, void(boost::system::error_code, std::size_t)>(
-        ReadOperation{*this, target}, token, socket_);
+    return boost::asio::async_compose<Token, void(boost::system::error_code, std::size_t)>(ReadOperation{*this, target},
+                                                                                           token, socket_);
 }
 
 template <class ConstBuffers>

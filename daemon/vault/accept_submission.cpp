@@ -25,7 +25,7 @@ using Outcome = boundary::SubmissionOutcome;
 constexpr std::size_t kNameSizeBytesMax = 200;
 constexpr std::size_t kDefectsToldMax = 1000;  // the rest is read with .../defects
 constexpr std::size_t kDefectsPartSizeBytes = 40 * 1024;
-constexpr int kAttemptsMax = 2;                // of a body that is here, when an inspector dies
+constexpr int kAttemptsMax = 2;  // of a body that is here, when an inspector dies
 
 // 1 to 200 bytes of UTF-8 without '/' and without control characters; U+0080 to U+009F are C2 80 to C2 9F.
 bool is_name(std::string_view name) {
@@ -121,9 +121,8 @@ bool is_plain(const boundary::ParcelManifest& manifest) {
            counts.defective() <= kIntegerMax && counts.warned() <= kIntegerMax && is_name(manifest.name()) &&
            manifest.origin_digest().size() == 64 && from_hex(manifest.origin_digest()).has_value() &&
            storage::submission_id_from_text(manifest.submission()).has_value() && manifest.unit().size() <= 32 &&
-           crypto::is_utf8(manifest.unit()) && manifest.catalog().size() <= 64 &&
-           crypto::is_utf8(manifest.catalog()) && manifest.catalog_version().size() <= 64 &&
-           crypto::is_utf8(manifest.catalog_version());
+           crypto::is_utf8(manifest.unit()) && manifest.catalog().size() <= 64 && crypto::is_utf8(manifest.catalog()) &&
+           manifest.catalog_version().size() <= 64 && crypto::is_utf8(manifest.catalog_version());
 }
 
 }  // namespace
@@ -213,8 +212,8 @@ asio::awaitable<void> Intake::Submission::run() {
         co_return;
     }
     Candidate& candidate = *candidate_;
-    candidate.id = storage::make_submission_id(context_.clock.now().time_since_epoch().count(),
-                                               context_.random.array<10>());
+    candidate.id =
+        storage::make_submission_id(context_.clock.now().time_since_epoch().count(), context_.random.array<10>());
     const std::string account = candidate.caller.principal.account;
     struct UnderWay {
         Intake& intake;
@@ -371,8 +370,8 @@ asio::awaitable<std::optional<boundary::Problem>> Intake::Submission::inspect(Su
         case InspectionEnd::storage_failed: lease->drop(); co_return Trouble{problem_of(inspection_->error())};
         case InspectionEnd::inspector_gone: {
             lease->crash();
-            auto recording = record_refusal(context_, candidate_->caller, "inspect", "XF-6006",
-                                            candidate_->catalog->name());
+            auto recording =
+                record_refusal(context_, candidate_->caller, "inspect", "XF-6006", candidate_->catalog->name());
             [[maybe_unused]] const auto recorded = co_await std::move(recording);
             co_return Trouble{problem("XF-6006")};
         }
@@ -398,8 +397,8 @@ asio::awaitable<std::optional<boundary::Problem>> Intake::Submission::inspect(Su
 
 // An inspector said what cannot be: audited, and nothing of what it said is believed.
 asio::awaitable<std::optional<boundary::Problem>> Intake::Submission::disorder() {
-    auto recording = record_refusal(context_, candidate_->caller, "boundary_fault", "XF-9002",
-                                    candidate_->catalog->name());
+    auto recording =
+        record_refusal(context_, candidate_->caller, "boundary_fault", "XF-9002", candidate_->catalog->name());
     [[maybe_unused]] const auto recorded = co_await std::move(recording);
     co_return std::optional<boundary::Problem>{problem("XF-9002")};
 }
@@ -414,8 +413,8 @@ asio::awaitable<std::optional<boundary::Problem>> Intake::Submission::conclude(S
     if (trouble) {
         co_return trouble;
     }
-    const bool acceptable = !candidate.problem && stores_ &&
-                            (candidate.defects_total == 0 || candidate.catalog->accept_valid());
+    const bool acceptable =
+        !candidate.problem && stores_ && (candidate.defects_total == 0 || candidate.catalog->accept_valid());
     if (acceptable) {
         const auto wrapped = under_way.wrapped_key(candidate.unit);
         if (!wrapped) {
@@ -493,10 +492,9 @@ asio::awaitable<std::optional<boundary::Problem>> Intake::Submission::conclude_p
         co_return Trouble{};
     }
     auto& tracker = under_way.tracker();
-    const auto split = !outer || !inner
-                           ? Result<void>(boundary::Errc::unexpected)
-                           : tracker.split(inner->original_offset(), inner->original_length(),
-                                           as_bytes(verdict.manifest()));
+    const auto split = !outer || !inner ? Result<void>(boundary::Errc::unexpected)
+                                        : tracker.split(inner->original_offset(), inner->original_length(),
+                                                        as_bytes(verdict.manifest()));
     if (!split) {
         auto disordered = disorder();
         co_return co_await std::move(disordered);
@@ -530,8 +528,7 @@ asio::awaitable<std::optional<boundary::Problem>> Intake::Submission::conclude_p
     // down. The node says when that was, never later than now.
     const auto now = std::chrono::floor<std::chrono::seconds>(context_.clock.now());
     const auto signed_at = node->signing_time ? std::min(*node->signing_time, now) : now;
-    auto checking_unit =
-        check_signer(1, tracker.digest_of(1, inner->digest_algorithm()), manifest.unit(), signed_at);
+    auto checking_unit = check_signer(1, tracker.digest_of(1, inner->digest_algorithm()), manifest.unit(), signed_at);
     const auto unit = co_await std::move(checking_unit);
     if (!unit) {
         co_return Trouble{problem_of(unit.error())};

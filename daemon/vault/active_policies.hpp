@@ -41,7 +41,6 @@ private:
     std::shared_ptr<const PolicySet> current_ = std::make_shared<PolicySet>();
 };
 
-
 // Gives the packs to a fresh inspector and puts its words together. `mistakes` receives what the inspector says is
 // wrong with a pack. Errors: storage and boundary errors;
 // boundary::Errc::unexpected for an inspector that answers something else than it was asked.

@@ -21,7 +21,9 @@ std::vector<std::string> roles_of_kind(const policies::AccessPolicy& access, con
 }
 
 // decide() names the rule as "role: verb catalog scope".
-std::string role_of(const policies::Decision& decision) { return decision.rule.substr(0, decision.rule.find(':')); }
+std::string role_of(const policies::Decision& decision) {
+    return decision.rule.substr(0, decision.rule.find(':'));
+}
 
 }  // namespace
 

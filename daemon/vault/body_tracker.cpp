@@ -111,7 +111,9 @@ const crypto::Digest& BodyTracker::finished(Layer& layer) {
     return *layer.finished;
 }
 
-crypto::Digest BodyTracker::content_digest() { return finished(layers_[parcel_ ? 1 : 0]); }
+crypto::Digest BodyTracker::content_digest() {
+    return finished(layers_[parcel_ ? 1 : 0]);
+}
 
 std::optional<Bytes> BodyTracker::digest_of(unsigned layer, std::string_view algorithm) {
     Layer& which = layers_[layer];

@@ -70,13 +70,13 @@ private:
     const crypto::Digest& finished(Layer& layer);
 
     bool parcel_;
-    Bytes window_;                   // bytes from consumed_ on, behind window_begin_ spent ones
+    Bytes window_;  // bytes from consumed_ on, behind window_begin_ spent ones
     std::size_t window_begin_ = 0;
     std::uint64_t sent_ = 0;
     std::uint64_t consumed_ = 0;
     std::array<Layer, 2> layers_;
-    crypto::Sha256 outer_;           // parcels: layer 0 without the last kManifestSizeBytesMax bytes
-    Bytes tail_;                     // those bytes
+    crypto::Sha256 outer_;  // parcels: layer 0 without the last kManifestSizeBytesMax bytes
+    Bytes tail_;            // those bytes
 };
 
 }  // namespace xinfu::vault

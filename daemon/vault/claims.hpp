@@ -22,13 +22,13 @@ inline constexpr std::size_t kClashesMax = 10000;
 enum class Fate {
     fresh,
     duplicate,
-    known_otherwise,   // XF-5003: committed with other bytes
-    twice_otherwise,   // XF-5004: earlier in this file with other bytes
+    known_otherwise,  // XF-5003: committed with other bytes
+    twice_otherwise,  // XF-5004: earlier in this file with other bytes
 };
 
 struct Judged {
-    std::vector<Fate> fates;                  // one for each record
-    std::vector<std::uint64_t> earlier_lines; // of twice_otherwise records, in order: where the first one stands
+    std::vector<Fate> fates;                   // one for each record
+    std::vector<std::uint64_t> earlier_lines;  // of twice_otherwise records, in order: where the first one stands
     struct Rival {
         std::size_t record = 0;  // index among the judged
         storage::Claim claim;    // of a submission in flight
@@ -56,7 +56,7 @@ Result<void> store_records(storage::WriteTransaction& transaction, const storage
 
 // What became of the clashes noted for a staged submission: slots whose record another file committed meanwhile.
 struct Overtaken {
-    bool too_many = false;                // more than kClashesMax notes: nothing else is filled in
+    bool too_many = false;  // more than kClashesMax notes: nothing else is filled in
     std::vector<std::uint32_t> duplicates;
     std::vector<std::uint32_t> known_otherwise;
 };

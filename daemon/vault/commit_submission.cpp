@@ -111,7 +111,8 @@ Result<void> CommitSubmission::apply(storage::Batch& batch, const Candidate& can
 
 // Whether the rules and the account that judged the file are still the ones in force. Else nothing
 // has happened, and the same again is safe.
-auto CommitSubmission::recheck(storage::Batch& batch, const Candidate& candidate, Decision& decision) const -> Result<Step> {
+auto CommitSubmission::recheck(storage::Batch& batch, const Candidate& candidate, Decision& decision) const
+    -> Result<Step> {
     const auto& transaction = batch.transaction();
     const auto digest = storage::active_policy_digest(transaction);
     if (!digest) {
@@ -122,19 +123,19 @@ auto CommitSubmission::recheck(storage::Batch& batch, const Candidate& candidate
         return account.error();
     }
     const auto& principal = candidate.caller.principal;
-    const bool unchanged = *digest == candidate.policies->digest && *account && !(*account)->disabled &&
-                           (*account)->unit == principal.unit && (*account)->units == principal.units &&
-                           (*account)->roles == principal.roles &&
-                           std::ranges::find((*account)->certificates, principal.certificate) !=
-                               (*account)->certificates.end();
+    const bool unchanged =
+        *digest == candidate.policies->digest && *account && !(*account)->disabled &&
+        (*account)->unit == principal.unit && (*account)->units == principal.units &&
+        (*account)->roles == principal.roles &&
+        std::ranges::find((*account)->certificates, principal.certificate) != (*account)->certificates.end();
     if (!unchanged) {
         decision.problem = problem("XF-5006");
     }
     return unchanged ? Step::go_on : Step::answered;
 }
 
-auto CommitSubmission::answer_repetition(storage::Batch& batch, const Candidate& candidate,
-                                                 Decision& decision) const -> Result<Step> {
+auto CommitSubmission::answer_repetition(storage::Batch& batch, const Candidate& candidate, Decision& decision) const
+    -> Result<Step> {
     if (candidate.check_only) {
         return Step::go_on;
     }
@@ -168,7 +169,7 @@ auto CommitSubmission::answer_repetition(storage::Batch& batch, const Candidate&
 }
 
 auto CommitSubmission::answer_parcel_repetition(storage::Batch& batch, const Candidate& candidate,
-                                                        Decision& decision) const -> Result<Step> {
+                                                Decision& decision) const -> Result<Step> {
     const auto& transaction = batch.transaction();
     const auto taken = storage::find_incoming(transaction, *candidate.parcel);
     if (!taken) {
@@ -186,8 +187,7 @@ auto CommitSubmission::answer_parcel_repetition(storage::Batch& batch, const Can
         const auto route =
             storage::find_incoming_route(transaction, candidate.parcel->node(), candidate.parcel->route());
         const std::uint64_t next = route && *route ? (*route)->next_sequence() : 1;
-        decision.problem =
-            problem("XF-7001", {std::to_string(candidate.parcel->sequence()), std::to_string(next)}, 30);
+        decision.problem = problem("XF-7001", {std::to_string(candidate.parcel->sequence()), std::to_string(next)}, 30);
         return Step::answered;
     }
     if (!*taken) {
@@ -232,8 +232,8 @@ Result<void> CommitSubmission::repeat(storage::Batch& batch, const Candidate& ca
     decision.warnings_total = row.warnings_total();
     decision.defects.clear();
     if (row.state() == Submission::REFUSED) {
-        decision.problem = problem(row.reason().code(), {row.reason().arguments().begin(),
-                                                         row.reason().arguments().end()});
+        decision.problem =
+            problem(row.reason().code(), {row.reason().arguments().begin(), row.reason().arguments().end()});
     }
     const auto collect = [&decision](const storage::rows::Defect& defect) {
         boundary::Defect told;
@@ -259,7 +259,7 @@ Result<void> CommitSubmission::repeat(storage::Batch& batch, const Candidate& ca
 
 // Duplicates and clashes. Answers at once when the file has to come again.
 auto CommitSubmission::weigh(storage::Batch& batch, const Candidate& candidate, Findings& findings,
-                                     Decision& decision) const -> Result<Step> {
+                             Decision& decision) const -> Result<Step> {
     const auto& transaction = batch.transaction();
     auto judged = judge(transaction, *candidate.sealer, candidate.id, candidate.records);
     if (!judged) {
@@ -359,7 +359,7 @@ Result<void> CommitSubmission::refuse(storage::Batch& batch, const Candidate& ca
     const bool repeatable = keep_row && !candidate.check_only && !candidate.parcel && candidate.content_digest;
     storage::RefusedContent content;
     if (repeatable) {
-        content = {candidate.unit,  candidate.catalog->name(),          candidate.catalog->version(),
+        content = {candidate.unit, candidate.catalog->name(),          candidate.catalog->version(),
                    candidate.name, candidate.caller.principal.account, *candidate.content_digest};
         const auto earlier = storage::find_refusal(transaction, context_.keys.index(), content);
         if (!earlier) {
@@ -455,8 +455,8 @@ Result<void> CommitSubmission::accept(storage::Batch& batch, const Candidate& ca
     }
     if (!pending) {
         if (decision.counts.stored() > 0) {
-            const auto range = storage::append_feed(transaction, candidate.catalog->name(), candidate.id,
-                                                    decision.counts.stored());
+            const auto range =
+                storage::append_feed(transaction, candidate.catalog->name(), candidate.id, decision.counts.stored());
             if (!range) {
                 return range.error();
             }
@@ -473,8 +473,8 @@ Result<void> CommitSubmission::accept(storage::Batch& batch, const Candidate& ca
     if (const auto put = storage::put_submission(transaction, candidate.id, row); !put) {
         return put.error();
     }
-    const auto named = storage::put_name(transaction, context_.keys.index(), candidate.unit,
-                                         candidate.catalog->name(), candidate.name, candidate.id);
+    const auto named = storage::put_name(transaction, context_.keys.index(), candidate.unit, candidate.catalog->name(),
+                                         candidate.name, candidate.id);
     if (!named) {
         return named.error();
     }
@@ -509,8 +509,8 @@ Result<void> CommitSubmission::store(storage::Batch& batch, const Candidate& can
         }
     }
     std::uint32_t next_block = candidate.staged_blocks;
-    const auto stored = store_records(transaction, *candidate.sealer, candidate.id, candidate.records,
-                                      findings.judged, pending, next_block);
+    const auto stored = store_records(transaction, *candidate.sealer, candidate.id, candidate.records, findings.judged,
+                                      pending, next_block);
     row.set_blocks(next_block);
     return stored;
 }
@@ -538,8 +538,7 @@ Result<void> CommitSubmission::send_on(storage::Batch& batch, const Candidate& c
         manifest.set_records_digest(to_hex(candidate.records_digest));
         manifest.set_original_digest(to_hex(candidate.original_digest));
         manifest.set_name(candidate.manifest ? candidate.manifest->name() : candidate.name);
-        manifest.set_submission(candidate.manifest ? candidate.manifest->submission()
-                                                   : storage::to_text(candidate.id));
+        manifest.set_submission(candidate.manifest ? candidate.manifest->submission() : storage::to_text(candidate.id));
         auto parcel = build_parcel(context_.keys.parcel(), certificates_.parcel.front(), manifest,
                                    candidate.original_state, candidate.original_length, row.time_ms());
         if (!parcel) {
@@ -586,8 +585,7 @@ Result<void> CommitSubmission::take_number(storage::Batch& batch, const Candidat
     storage::rows::IncomingParcel incoming;
     set_bytes(*incoming.mutable_submission(), candidate.id);
     set_bytes(*incoming.mutable_original_digest(), candidate.body_digest);
-    return storage::take_incoming(batch.transaction(), *candidate.parcel, candidate.caller.principal.account,
-                                  incoming);
+    return storage::take_incoming(batch.transaction(), *candidate.parcel, candidate.caller.principal.account, incoming);
 }
 
 }  // namespace xinfu::vault

@@ -40,7 +40,7 @@ struct Candidate {
     Bytes body;           // plain, when small; else
     bool object = false;  // it is a finished object of the submission's id
     std::shared_ptr<const storage::RecordSealer> sealer;
-    Bytes wrapped_key;    // the data key under the unit's key; empty while no unit is known
+    Bytes wrapped_key;  // the data key under the unit's key; empty while no unit is known
 
     // The signature: set once it is verified.
     std::optional<crypto::Digest> content_digest;
@@ -77,15 +77,15 @@ struct Candidate {
 
 struct Decision {
     boundary::SubmissionOutcome::Kind kind = boundary::SubmissionOutcome::REFUSED;
-    std::optional<storage::SubmissionId> id;      // of the row that tells its state
-    std::optional<std::uint64_t> leaf;            // whose receipt is the answer
+    std::optional<storage::SubmissionId> id;  // of the row that tells its state
+    std::optional<std::uint64_t> leaf;        // whose receipt is the answer
     std::optional<boundary::Problem> problem;
     boundary::Counts counts;
     std::uint64_t defects_total = 0;
     std::uint64_t warnings_total = 0;
-    std::vector<boundary::Defect> defects;        // by line; the stored ones of a repetition are not here
-    bool keeps_object = false;                    // the object file is named by a committed row
-    bool sent_on = false;                         // parcels were made
+    std::vector<boundary::Defect> defects;  // by line; the stored ones of a repetition are not here
+    bool keeps_object = false;              // the object file is named by a committed row
+    bool sent_on = false;                   // parcels were made
 };
 
 class CommitSubmission {
@@ -100,12 +100,10 @@ private:
     enum class Step { go_on, answered };
     Result<Step> recheck(storage::Batch& batch, const Candidate& candidate, Decision& decision) const;
     Result<Step> answer_repetition(storage::Batch& batch, const Candidate& candidate, Decision& decision) const;
-    Result<Step> answer_parcel_repetition(storage::Batch& batch, const Candidate& candidate,
-                                          Decision& decision) const;
+    Result<Step> answer_parcel_repetition(storage::Batch& batch, const Candidate& candidate, Decision& decision) const;
     Result<void> repeat(storage::Batch& batch, const Candidate& candidate, const storage::SubmissionId& id,
                         Decision& decision) const;
-    Result<Step> weigh(storage::Batch& batch, const Candidate& candidate, Findings& findings,
-                       Decision& decision) const;
+    Result<Step> weigh(storage::Batch& batch, const Candidate& candidate, Findings& findings, Decision& decision) const;
     Result<void> refuse(storage::Batch& batch, const Candidate& candidate, boundary::Problem why, bool keep_row,
                         Decision& decision) const;
     Result<void> accept(storage::Batch& batch, const Candidate& candidate, const Findings& findings,

@@ -16,8 +16,7 @@ asio::awaitable<Result<storage::Committed>> execute(Context& context,
                                                     std::function<Result<void>(storage::Batch&)> apply,
                                                     std::size_t size_bytes, bool essential) {
     auto outcome = std::make_shared<std::optional<Result<storage::Committed>>>();
-    auto initiate = [&context, outcome, apply = std::move(apply), size_bytes,
-                     essential](auto handler) mutable {
+    auto initiate = [&context, outcome, apply = std::move(apply), size_bytes, essential](auto handler) mutable {
         auto waiting = std::make_shared<decltype(handler)>(std::move(handler));
         asio::io_context& io = context.io;
         storage::Operation operation;

@@ -19,8 +19,7 @@ public:
     static constexpr std::chrono::seconds kWindow{60};
 
     // `key` says which leaves are equal, such as principal and code. Durable on return when it is the first.
-    asio::awaitable<Result<void>> write(Context& context, std::string key, storage::Leaf leaf,
-                                        std::uint64_t times = 1);
+    asio::awaitable<Result<void>> write(Context& context, std::string key, storage::Leaf leaf, std::uint64_t times = 1);
 
     // Writes what was counted in windows that are over; with `all`, what was counted at all.
     asio::awaitable<Result<void>> flush(Context& context, bool all = false);

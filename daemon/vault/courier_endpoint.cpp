@@ -21,8 +21,7 @@ struct CourierEndpoint::State {
     bool ended = false;
 };
 
-CourierEndpoint::CourierEndpoint(Context& context, Delivery& delivery,
-                                 std::shared_ptr<boundary::PacketChannel> channel)
+CourierEndpoint::CourierEndpoint(Context& context, Delivery& delivery, std::shared_ptr<boundary::PacketChannel> channel)
     : state_(std::make_shared<State>(State{context, delivery, std::move(channel)})) {}
 
 asio::awaitable<boost::system::error_code> CourierEndpoint::serve() {

@@ -441,9 +441,9 @@ std::vector<boundary::LinkView> Delivery::links() const {
         view.set_node(route->config.node);
         view.set_url(route->config.url);
         view.set_state(route->failures >= 2 && route->unanswered ? "unreachable"
-                       : route->failures > 0                      ? "retrying"
-                       : route->sending > 0                       ? "delivering"
-                                                                  : "idle");
+                       : route->failures > 0                     ? "retrying"
+                       : route->sending > 0                      ? "delivering"
+                                                                 : "idle");
         if (route->last_problem) {
             *view.mutable_last_problem() = *route->last_problem;
         }

@@ -38,9 +38,9 @@ namespace xinfu::vault {
 
 class Delivery {
 public:
-    static constexpr std::size_t kSendingMax = 8;       // of one route at one time, while the link is sound
-    static constexpr std::size_t kPostponedMax = 256;   // parcels of one route that wait for another try
-    static constexpr std::size_t kAskedAfterMax = 64;   // delivered parcels of one route that are asked after
+    static constexpr std::size_t kSendingMax = 8;      // of one route at one time, while the link is sound
+    static constexpr std::size_t kPostponedMax = 256;  // parcels of one route that wait for another try
+    static constexpr std::size_t kAskedAfterMax = 64;  // delivered parcels of one route that are asked after
     static constexpr std::chrono::seconds kLongPoll{25};
 
     explicit Delivery(Context& context);
@@ -83,23 +83,23 @@ private:
         const config::Route& config;
         std::optional<crypto::NoteVerifier> log;
         std::vector<std::pair<const config::Onward*, crypto::NoteVerifier>> onward;
-        asio::steady_timer changed;              // cancelled when there may be something to do
-        std::uint64_t next_unseen = 0;           // parcels before it were looked at; 0: begin at first_open
-        std::uint64_t next_unasked = 0;          // likewise for those delivered and not settled
+        asio::steady_timer changed;      // cancelled when there may be something to do
+        std::uint64_t next_unseen = 0;   // parcels before it were looked at; 0: begin at first_open
+        std::uint64_t next_unasked = 0;  // likewise for those delivered and not settled
         std::map<std::uint64_t, Retry> postponed;
         std::map<std::uint64_t, Retry> asked_after;
         std::size_t sending = 0;
         std::size_t asking = 0;
-        std::uint32_t failures = 0;              // of the link, one after the other
+        std::uint32_t failures = 0;  // of the link, one after the other
         SteadyTime link_due{};
-        bool unanswered = false;                 // the last failure was no answer at all
-        bool asked_last = false;                 // so that neither kind of work starves the other
+        bool unanswered = false;  // the last failure was no answer at all
+        bool asked_last = false;  // so that neither kind of work starves the other
         std::optional<boundary::Problem> last_problem;
     };
     struct Sent {
         Route* route = nullptr;
         std::uint64_t sequence = 0;
-        bool question = false;  // a Get
+        bool question = false;                                // a Get
         std::shared_ptr<std::optional<crypto::Digest>> body;  // set once the whole body was handed over
     };
 

@@ -87,8 +87,8 @@ asio::awaitable<Result<std::chrono::milliseconds>> Delivery::report(boundary::Ta
 asio::awaitable<Result<void>> Delivery::take_answer(Route& route, const Sent& sent,
                                                     const boundary::TaskResult& result) {
     const std::uint32_t status = result.http_status();
-    const std::uint32_t attempts = route.postponed.contains(sent.sequence) ? route.postponed[sent.sequence].attempts
-                                                                           : 0;
+    const std::uint32_t attempts =
+        route.postponed.contains(sent.sequence) ? route.postponed[sent.sequence].attempts : 0;
     route.unanswered = status == 0;
     if (status == 409 || status == 422) {
         route.failures = 0;
@@ -96,8 +96,8 @@ asio::awaitable<Result<void>> Delivery::take_answer(Route& route, const Sent& se
         co_return co_await std::move(marking);
     }
     if (status != 200 && status != 201) {
-        auto why = status == 0 ? problem("XF-7011", {plain(result.failure())})
-                               : problem("XF-7018", {std::to_string(status)});
+        auto why =
+            status == 0 ? problem("XF-7011", {plain(result.failure())}) : problem("XF-7018", {std::to_string(status)});
         if (concerns_the_link(status)) {
             link_failed(route, sent.sequence, std::move(why), result.retry_after_seconds());
         } else {
@@ -148,8 +148,8 @@ asio::awaitable<Result<void>> Delivery::take_answer(Route& route, const Sent& se
         link_failed(route, sent.sequence, std::move(*wrong), 0);
         co_return Result<void>{};
     }
-    auto marking = mark_delivered(route, sent.sequence, result.body(),
-                                  std::move(std::get<UpperReceipt>(verified).submission));
+    auto marking =
+        mark_delivered(route, sent.sequence, result.body(), std::move(std::get<UpperReceipt>(verified).submission));
     const auto marked = co_await std::move(marking);
     if (marked) {
         route.failures = 0;
@@ -160,9 +160,9 @@ asio::awaitable<Result<void>> Delivery::take_answer(Route& route, const Sent& se
 
 asio::awaitable<Result<void>> Delivery::mark_delivered(Route& route, std::uint64_t sequence, std::string receipt,
                                                        std::string upper_id) {
-    std::function<Result<void>(storage::Batch&)> apply = [this, &route, sequence, receipt = std::move(receipt),
-                                                          upper_id = std::move(upper_id)](
-                                                             storage::Batch& batch) -> Result<void> {
+    std::function<Result<void>(storage::Batch&)> apply =
+        [this, &route, sequence, receipt = std::move(receipt),
+         upper_id = std::move(upper_id)](storage::Batch& batch) -> Result<void> {
         auto& transaction = batch.transaction();
         auto parcel = storage::find_parcel(transaction, route.config.name, sequence);
         if (!parcel || !*parcel) {
@@ -286,8 +286,7 @@ asio::awaitable<Result<void>> Delivery::mark_refused(Route& route, std::uint64_t
 }
 
 // The answer to a question: how far a delivered parcel has come beyond the level that has it.
-asio::awaitable<Result<void>> Delivery::take_state(Route& route, const Sent& sent,
-                                                   const boundary::TaskResult& result) {
+asio::awaitable<Result<void>> Delivery::take_state(Route& route, const Sent& sent, const boundary::TaskResult& result) {
     const std::uint32_t attempts = route.asked_after[sent.sequence].attempts + 1;
     const std::uint32_t status = result.http_status();
     if (status != 200) {

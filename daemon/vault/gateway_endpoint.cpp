@@ -262,9 +262,13 @@ asio::awaitable<Result<boundary::FinishSubmission>> Request::finish() {
 GatewayEndpoint::GatewayEndpoint(GatewayServices& services, std::shared_ptr<boundary::PacketChannel> channel,
                                  std::uint64_t link)
     : state_(std::make_shared<State>(services, std::move(channel), link)) {}
-GatewayEndpoint::~GatewayEndpoint() { close(); }
+GatewayEndpoint::~GatewayEndpoint() {
+    close();
+}
 
-void GatewayEndpoint::close() { state_->channel->close(); }
+void GatewayEndpoint::close() {
+    state_->channel->close();
+}
 
 asio::awaitable<boost::system::error_code> GatewayEndpoint::serve() {
     const auto state = state_;
@@ -376,8 +380,8 @@ bool GatewayEndpoint::State::take_notice(const GatewayRequest& request) {
 
 asio::awaitable<void> GatewayEndpoint::State::refuse(RequestPointer request, boundary::Problem why, std::string action,
                                                      std::string catalog) {
-    auto recording = record_refusal(services.context, request->caller_, std::move(action), why.code(),
-                                    std::move(catalog));
+    auto recording =
+        record_refusal(services.context, request->caller_, std::move(action), why.code(), std::move(catalog));
     if (const auto recorded = co_await std::move(recording); !recorded) {
         why = problem_of(recorded.error());
     }
@@ -458,8 +462,7 @@ asio::awaitable<void> GatewayEndpoint::State::handle(RequestPointer request) {
         } else {
             const auto snapshot = context.ledger.engine().snapshot();
             const auto complete =
-                snapshot ? node_is_complete(**snapshot)
-                         : Result<bool>(boost::system::in_place_error, snapshot.error());
+                snapshot ? node_is_complete(**snapshot) : Result<bool>(boost::system::in_place_error, snapshot.error());
             if (!complete) {
                 why = problem_of(complete.error());
             } else if (!*complete) {
@@ -503,8 +506,8 @@ void record_refused_connection(Context& context, std::string account, std::strin
         leaf.source = source;
         // Before a principal is known there is one counted leaf for each code, whoever knocks; the first one is named.
         leaf.principal = account.empty() ? claimed : account;
-        auto writing = context.counted_leaves.write(context, "refuse_connection|" + account + '|' + code,
-                                                    std::move(leaf), times);
+        auto writing =
+            context.counted_leaves.write(context, "refuse_connection|" + account + '|' + code, std::move(leaf), times);
         // Nobody waits for it: when it cannot be written, nothing else can either.
         asio::co_spawn(context.io, std::move(writing), asio::detached);
         context.metrics.add("xinfu_refused_connections_total{code=\"" + code + "\"}", static_cast<double>(times));
@@ -521,9 +524,8 @@ void record_boundary_fault(Context& context, std::string process, boost::system:
         leaf.object.type = "process";
         leaf.object.id = process;
         leaf.reason = why.message();
-        auto writing = context.counted_leaves.write(context, "boundary_fault|" + process + '|' +
-                                                                 std::to_string(why.value()),
-                                                    std::move(leaf));
+        auto writing = context.counted_leaves.write(
+            context, "boundary_fault|" + process + '|' + std::to_string(why.value()), std::move(leaf));
         asio::co_spawn(context.io, std::move(writing), asio::detached);
         context.metrics.add("xinfu_boundary_faults_total{process=\"" + process + "\"}");
     };

@@ -111,9 +111,9 @@ bool HandshakeService::State::sign(const HandshakeRequest& request, HandshakeRep
         const auto side = peer == HandshakePeer::gateway ? crypto::TlsSide::server : crypto::TlsSide::client;
         signature = crypto::sign_tls13(context.keys.tls(), side, as_bytes(asked.tls13().transcript_digest()));
     } else if (asked.has_tls12() && peer == HandshakePeer::gateway) {
-        signature = crypto::sign_tls12(context.keys.tls(), as_bytes(asked.tls12().client_random()),
-                                       as_bytes(asked.tls12().server_random()),
-                                       as_bytes(asked.tls12().ecdhe_parameters()));
+        signature =
+            crypto::sign_tls12(context.keys.tls(), as_bytes(asked.tls12().client_random()),
+                               as_bytes(asked.tls12().server_random()), as_bytes(asked.tls12().ecdhe_parameters()));
     }
     if (!signature) {
         if (signature.error() == crypto::Errc::handshake_malformed) {
@@ -162,8 +162,7 @@ bool HandshakeService::State::prove(const HandshakeRequest& request, std::uint64
         refuse(request.id(), asked, {}, problem_of(snapshot.error()), false, *to);
         return true;
     }
-    const auto enrolled =
-        storage::find_certificate(**snapshot, crypto::sha256(as_bytes(asked.certificate())));
+    const auto enrolled = storage::find_certificate(**snapshot, crypto::sha256(as_bytes(asked.certificate())));
     if (!enrolled) {
         refuse(request.id(), asked, {}, problem_of(enrolled.error()), false, *to);
         return true;
@@ -177,8 +176,8 @@ bool HandshakeService::State::prove(const HandshakeRequest& request, std::uint64
         refuse(request.id(), asked, {}, problem("XF-9001"), false, *to);
         return true;
     }
-    const crypto::ClientProof proof{asked.tls13(), as_bytes(asked.signed_bytes()), asked.padding(),
-                                    asked.der_encoded(), as_bytes(asked.signature())};
+    const crypto::ClientProof proof{asked.tls13(), as_bytes(asked.signed_bytes()), asked.padding(), asked.der_encoded(),
+                                    as_bytes(asked.signature())};
     if (!crypto::verify_client_proof(*certificate, proof)) {
         refuse(request.id(), asked, {}, problem("XF-1005"), false, *to);
         return true;
@@ -211,8 +210,8 @@ void HandshakeService::State::take(std::uint64_t id, const crypto::Digest& proof
         const auto* trouble = std::get_if<boundary::Problem>(&standing);
         if (!known || trouble != nullptr) {
             const boundary::Problem& why = !known ? fault : *trouble;
-            self->refused(Refusal{why.code(), connection->account, to_hex(connection->certificate.digest()),
-                                  connection->source});
+            self->refused(
+                Refusal{why.code(), connection->account, to_hex(connection->certificate.digest()), connection->source});
         }
         if (known) {
             reply.mutable_proven()->set_handle(handle.data(), handle.size());
@@ -229,8 +228,8 @@ void HandshakeService::State::take(std::uint64_t id, const crypto::Digest& proof
         const std::scoped_lock held(taking);
         if (!being_taken.insert(proof).second) {
             // The other one keeps its entry: this one only answers.
-            refused(Refusal{"XF-1005", connection->account, to_hex(connection->certificate.digest()),
-                            connection->source});
+            refused(
+                Refusal{"XF-1005", connection->account, to_hex(connection->certificate.digest()), connection->source});
             HandshakeReply reply;
             reply.set_id(id);
             *reply.mutable_problem() = problem("XF-1005");
@@ -259,8 +258,8 @@ void HandshakeService::State::take(std::uint64_t id, const crypto::Digest& proof
         if (committed) {
             settle(true, problem("XF-6001", {}, 1));
         } else {
-            settle(false, committed.error() == storage::Errc::exists ? problem("XF-1005")
-                                                                     : problem_of(committed.error()));
+            settle(false,
+                   committed.error() == storage::Errc::exists ? problem("XF-1005") : problem_of(committed.error()));
         }
     };
     if (const auto submitted = context.ledger.submit(std::move(operation)); !submitted) {

@@ -11,7 +11,9 @@
 namespace xinfu::vault {
 namespace {
 
-std::string time_text(crypto::UtcSeconds time) { return storage::format_time(storage::Milliseconds(time)); }
+std::string time_text(crypto::UtcSeconds time) {
+    return storage::format_time(storage::Milliseconds(time));
+}
 
 // A unit's account stands for the unit its certificate names. A person's certificate may leave the unit out; what
 // it does say must be true.

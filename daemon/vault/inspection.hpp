@@ -29,11 +29,11 @@ namespace xinfu::vault {
 namespace asio = boost::asio;
 
 enum class InspectionEnd {
-    verdict,           // there is one
-    client_gone,       // the body never became complete
-    inspector_gone,    // it died or hung
-    inspector_wrong,   // it said what cannot be
-    storage_failed,    // see error()
+    verdict,          // there is one
+    client_gone,      // the body never became complete
+    inspector_gone,   // it died or hung
+    inspector_wrong,  // it said what cannot be
+    storage_failed,   // see error()
 };
 
 // Where a body's bytes and an inspector's findings go.
@@ -85,8 +85,8 @@ private:
     unsigned layers_ = 1;
     std::optional<Socket> from_gateway_;
     std::optional<Socket> to_inspector_;
-    asio::steady_timer room_;       // cancelled when the window moves, and at the end
-    asio::steady_timer pump_ended_; // cancelled when the pump has ended
+    asio::steady_timer room_;        // cancelled when the window moves, and at the end
+    asio::steady_timer pump_ended_;  // cancelled when the pump has ended
     asio::steady_timer silence_;
     bool pumping_ = false;
     bool taking_ = false;  // the silence is ours

@@ -51,9 +51,13 @@ InspectorLease& InspectorLease::operator=(InspectorLease&& other) noexcept {
     instance_ = std::move(other.instance_);
     return *this;
 }
-InspectorLease::~InspectorLease() { crash(); }
+InspectorLease::~InspectorLease() {
+    crash();
+}
 
-boundary::PacketChannel& InspectorLease::channel() { return instance_->channel; }
+boundary::PacketChannel& InspectorLease::channel() {
+    return instance_->channel;
+}
 
 void InspectorLease::keep() {
     if (instance_) {

@@ -51,9 +51,9 @@ public:
     ~InspectorLease();
 
     boundary::PacketChannel& channel();
-    void keep();  // the work ended in order: the instance may serve its principal again
-    void drop();  // the work was given up for a reason outside the instance
-    void crash(); // the instance died, hung or said something out of its place
+    void keep();   // the work ended in order: the instance may serve its principal again
+    void drop();   // the work was given up for a reason outside the instance
+    void crash();  // the instance died, hung or said something out of its place
 
 private:
     friend class Inspectors;
@@ -96,8 +96,8 @@ private:
     void discard(std::unique_ptr<InspectorLease::Instance> instance);
     void note_crash(const std::string& key);
     void wake_waiting();
-    asio::awaitable<Result<std::unique_ptr<InspectorLease::Instance>>> start(
-        std::string key, std::shared_ptr<const PolicySet> policies);
+    asio::awaitable<Result<std::unique_ptr<InspectorLease::Instance>>> start(std::string key,
+                                                                             std::shared_ptr<const PolicySet> policies);
     asio::awaitable<Result<void>> load_packs(boundary::PacketChannel& channel, const PolicySet& policies);
 
     asio::io_context& io_;

@@ -39,7 +39,7 @@ using namespace xinfu::vault;
 using boundary::Level;
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
-constexpr std::chrono::seconds kRevocationLook{20};   // a revoked certificate stops within a minute
+constexpr std::chrono::seconds kRevocationLook{20};  // a revoked certificate stops within a minute
 constexpr std::chrono::seconds kCountedFlush{5};
 constexpr std::chrono::seconds kStatusLine{5};
 constexpr std::chrono::milliseconds kLedgerWatch{100};
@@ -56,8 +56,9 @@ asio::awaitable<void> take_policies(Context& context, boundary::Service& service
         std::vector<storage::Pack> packs;
         {
             const auto snapshot = context.ledger.engine().snapshot();
-            auto stored = snapshot ? storage::active_packs(**snapshot)
-                                   : Result<std::vector<storage::Pack>>(boost::system::in_place_error, snapshot.error());
+            auto stored = snapshot
+                              ? storage::active_packs(**snapshot)
+                              : Result<std::vector<storage::Pack>>(boost::system::in_place_error, snapshot.error());
             if (!stored) {
                 throw CannotStart("the active policy packs: " + stored.error().message());
             }
@@ -140,9 +141,11 @@ int run(int argc, char** argv) {
         inspector_limits.idle = config.inspector.idle_seconds;
         const auto dial_inspector = [&dialer] { return dialer.dial(boundary::Role::inspector); };
         Inspectors inspectors(io, dial_inspector, inspector_limits);
-        Context context{io,     workers,  config,     config.node, *store.ledger,  *store.objects,
-                        leaves, *clock,   crypto::system_random(), *store.keys,    policies,
-                        inspectors, metrics, counted_leaves, dial_inspector};
+        Context context{io,          workers,        config,
+                        config.node, *store.ledger,  *store.objects,
+                        leaves,      *clock,         crypto::system_random(),
+                        *store.keys, policies,       inspectors,
+                        metrics,     counted_leaves, dial_inspector};
 
         Handles handles;
         Revocations revocations;
@@ -175,9 +178,8 @@ int run(int argc, char** argv) {
         HandshakeService gateway_handshakes(HandshakePeer::gateway, context, handles, revocations, refused);
         HandshakeService courier_handshakes(HandshakePeer::courier, context, handles, revocations, refused);
         const auto told = [&service](std::string name) {
-            return [&service, name](bool linked) {
-                service.log(Level::info, name + (linked ? " connected" : " gone"));
-            };
+            return
+                [&service, name](bool linked) { service.log(Level::info, name + (linked ? " connected" : " gone")); };
         };
         const Welcomes to_gateway = gateway_welcomes(config, store.certificates);
         PeerLink gateway(context, gateway_handshakes,

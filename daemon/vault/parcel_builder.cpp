@@ -39,8 +39,7 @@ Result<storage::rows::Parcel> build_parcel(const crypto::SigningKey& key, const 
     const std::string text = encode_manifest(manifest);
     original.update(as_bytes(text));
     const crypto::Digest content = original.finish();
-    const crypto::UtcSeconds signing_time{
-        std::chrono::floor<std::chrono::seconds>(std::chrono::milliseconds{time_ms})};
+    const crypto::UtcSeconds signing_time{std::chrono::floor<std::chrono::seconds>(std::chrono::milliseconds{time_ms})};
     const auto writer = crypto::CmsWriter::create(key, certificate, original_length + text.size(), signing_time);
     if (!writer) {
         return writer.error();

@@ -62,8 +62,7 @@ asio::awaitable<Result<std::shared_ptr<PeerLink::Open>>> PeerLink::dial_both() {
     if (!first) {
         co_return first.error();
     }
-    auto requests =
-        std::make_shared<boundary::PacketChannel>(context_.io.get_executor(), std::move(*first));
+    auto requests = std::make_shared<boundary::PacketChannel>(context_.io.get_executor(), std::move(*first));
     auto welcoming = requests->send_bytes(options_.request_welcome);
     if (const auto welcomed = co_await std::move(welcoming); !welcomed) {
         co_return boundary::Errc::not_running;

@@ -29,7 +29,7 @@ public:
     struct Options {
         std::string name;  // "gateway", for leaves and logs
         std::function<asio::awaitable<Result<boundary::Connection>>()> dial;
-        std::string request_welcome;    // the first packet on each connection, encoded
+        std::string request_welcome;  // the first packet on each connection, encoded
         std::string handshake_welcome;
         Serve serve;
         std::function<void(bool)> on_change;  // linked or not

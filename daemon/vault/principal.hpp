@@ -24,9 +24,7 @@ struct Principal {
     std::string person;              // natural person's number; persons only, never in leaves or logs
     std::vector<std::string> units;  // platforms: the units it may speak for
 
-    bool has_role(std::string_view role) const {
-        return std::find(roles.begin(), roles.end(), role) != roles.end();
-    }
+    bool has_role(std::string_view role) const { return std::find(roles.begin(), roles.end(), role) != roles.end(); }
     // Whether this principal may speak for the unit: its own, or one of a platform's enrolled units.
     bool speaks_for(std::string_view code) const {
         return kind == storage::AccountKind::platform ? std::find(units.begin(), units.end(), code) != units.end()

@@ -47,7 +47,7 @@ public:
     bool complete() const { return !open_; }
 
     const std::string& unit() const { return unit_; }
-    std::uint64_t received() const { return received_; }           // records told, those of other units too
+    std::uint64_t received() const { return received_; }  // records told, those of other units too
     std::uint64_t of_other_units() const { return of_other_units_; }
     crypto::Digest records_digest() { return digests_.finish(); }  // once: over the records appended, in file order
 

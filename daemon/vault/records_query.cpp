@@ -55,9 +55,8 @@ struct Hit {
 };
 
 // Everything this principal may see of the subject, newest first.
-Result<std::vector<Hit>> find_hits(Context& context, const Principal& principal,
-                                   const policies::AccessPolicy& access, const std::string& catalog,
-                                   const std::string& subject) {
+Result<std::vector<Hit>> find_hits(Context& context, const Principal& principal, const policies::AccessPolicy& access,
+                                   const std::string& catalog, const std::string& subject) {
     const auto snapshot = context.ledger.engine().snapshot();
     if (!snapshot) {
         return snapshot.error();
@@ -99,8 +98,8 @@ Result<std::vector<Hit>> find_hits(Context& context, const Principal& principal,
             if (!permitting_role(access, principal, policies::verb::query, catalog, (*row)->unit())) {
                 continue;
             }
-            const auto key = context.keys.unwrap_data_key((*row)->unit(), place.submission,
-                                                          as_bytes((*row)->wrapped_key()));
+            const auto key =
+                context.keys.unwrap_data_key((*row)->unit(), place.submission, as_bytes((*row)->wrapped_key()));
             if (!key) {
                 return key.error();
             }

@@ -209,8 +209,7 @@ asio::awaitable<void> Revocations::look(Context& context, const std::vector<cryp
             storage::Leaf leaf = list_leaf(digest);
             leaf.result = "refused";
             leaf.code = "XF-1018";
-            auto writing =
-                context.counted_leaves.write(context, "revocation_list|" + to_hex(digest), std::move(leaf));
+            auto writing = context.counted_leaves.write(context, "revocation_list|" + to_hex(digest), std::move(leaf));
             const auto written = co_await std::move(writing);
             if (!written) {
                 seen_.erase(file.name);
@@ -224,9 +223,9 @@ asio::awaitable<void> Revocations::look(Context& context, const std::vector<cryp
             // The same list after a restart, or an older one: nothing new, and no leaf for it.
             const std::scoped_lock held(lock_);
             const auto current = lists_.find(issuer);
-            if (current != lists_.end() && (current->second->this_update_s > list.this_update_s ||
-                                            (current->second->this_update_s == list.this_update_s &&
-                                             current->second->serials == list.serials))) {
+            if (current != lists_.end() &&
+                (current->second->this_update_s > list.this_update_s ||
+                 (current->second->this_update_s == list.this_update_s && current->second->serials == list.serials))) {
                 continue;
             }
         }

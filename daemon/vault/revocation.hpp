@@ -45,8 +45,7 @@ public:
 
     // One look at the folder: every file not seen before is read, verified, stored and made effective, with a leaf;
     // a file that cannot be taken leaves a leaf too. A missing folder is an empty one.
-    asio::awaitable<void> look(Context& context, const std::vector<crypto::Certificate>& anchors,
-                               std::string folder);
+    asio::awaitable<void> look(Context& context, const std::vector<crypto::Certificate>& anchors, std::string folder);
 
 private:
     mutable std::mutex lock_;

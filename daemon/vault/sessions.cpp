@@ -24,7 +24,9 @@ bool is_acceptable(std::string_view password) {
            password.find_first_not_of(password.front()) != std::string_view::npos;
 }
 
-std::int64_t to_ms(storage::Milliseconds time) { return time.time_since_epoch().count(); }
+std::int64_t to_ms(storage::Milliseconds time) {
+    return time.time_since_epoch().count();
+}
 
 }  // namespace
 
@@ -144,8 +146,7 @@ asio::awaitable<Result<Sessions::Outcome>> Sessions::log_in(Context& context, co
     std::function<Result<void>(storage::Batch&)> apply = [&context, caller, next, right, hash = done.hash,
                                                           read = person->password_hash](storage::Batch& batch) {
         // Read again: the row may have changed since the snapshot.
-        const auto current =
-            storage::find_person(batch.transaction(), context.keys.index(), caller.principal.person);
+        const auto current = storage::find_person(batch.transaction(), context.keys.index(), caller.principal.person);
         if (!current) {
             return Result<void>{current.error()};
         }

@@ -31,8 +31,8 @@ public:
     static constexpr std::chrono::minutes kLocked{30};
     static constexpr std::size_t kPasswordCharactersMin = 8;
     static constexpr std::size_t kPasswordBytesMax = 1024;
-    static constexpr std::size_t kPerAccountMax = 16;   // the oldest gives way
-    static constexpr std::size_t kUnderWayMax = 16;     // logins waiting for a worker; beyond: busy
+    static constexpr std::size_t kPerAccountMax = 16;  // the oldest gives way
+    static constexpr std::size_t kUnderWayMax = 16;    // logins waiting for a worker; beyond: busy
 
     // Answers OpenSession. One leaf for every outcome (wrong passwords: counted).
     asio::awaitable<void> open(Context& context, ExchangePointer exchange);

@@ -12,7 +12,9 @@
 namespace xinfu::vault {
 namespace {
 
-Bytes bytes_of(const std::string& text) { return to_bytes(text); }
+Bytes bytes_of(const std::string& text) {
+    return to_bytes(text);
+}
 
 crypto::CmsSigner to_signer(const boundary::SignerFound& found) {
     crypto::CmsSigner signer;
@@ -34,9 +36,8 @@ crypto::CmsSigner to_signer(const boundary::SignerFound& found) {
 
 // Algorithm names go into sentences: only what an object identifier consists of.
 std::string oid_text(const std::string& oid) {
-    const bool dotted = !oid.empty() && oid.size() <= 64 && std::ranges::all_of(oid, [](char c) {
-        return c == '.' || (c >= '0' && c <= '9');
-    });
+    const bool dotted = !oid.empty() && oid.size() <= 64 &&
+                        std::ranges::all_of(oid, [](char c) { return c == '.' || (c >= '0' && c <= '9'); });
     return dotted ? oid : std::string("?");
 }
 

@@ -51,9 +51,8 @@ storage::Milliseconds SystemClock::now() const {
 }
 
 config::Config read_configuration(const boundary::Arguments& arguments) {
-    auto loaded = arguments.config_path.empty()
-                      ? config::load_descriptor(arguments.config.get(), "the configuration")
-                      : config::load_file(arguments.config_path);
+    auto loaded = arguments.config_path.empty() ? config::load_descriptor(arguments.config.get(), "the configuration")
+                                                : config::load_file(arguments.config_path);
     if (!loaded.config) {
         std::string text;
         for (const auto& mistake : loaded.mistakes) {
@@ -93,9 +92,9 @@ Store open_store(const config::Config& config, const crypto::KeyWrapper& wrapper
     const auto store_key = must(storage::load_store_key(".", wrapper), std::string(storage::kStoreKeyPath));
     storage::EngineOptions engine_options;
     engine_options.map_size_bytes = config.vault.map_size_bytes;
-    auto engine = must(
-        storage::open_lmdb_engine(".", engine_options, std::make_shared<const crypto::Sealer>(store_key.view())),
-        "the store");
+    auto engine =
+        must(storage::open_lmdb_engine(".", engine_options, std::make_shared<const crypto::Sealer>(store_key.view())),
+             "the store");
 
     std::shared_ptr<const crypto::NoteSigner> signer;
     {
@@ -110,9 +109,9 @@ Store open_store(const config::Config& config, const crypto::KeyWrapper& wrapper
         bool made = false;
         for (const auto& unit : units) {
             if (unit_keys.find(unit) == unit_keys.end()) {
-                unit_keys.emplace(unit, must(storage::create_unit_key(*transaction, wrapper, unit,
-                                                                      crypto::system_random()),
-                                             "a unit's key"));
+                unit_keys.emplace(unit,
+                                  must(storage::create_unit_key(*transaction, wrapper, unit, crypto::system_random()),
+                                       "a unit's key"));
                 made = true;
             }
         }
@@ -124,19 +123,21 @@ Store open_store(const config::Config& config, const crypto::KeyWrapper& wrapper
     store.log_key = signer->verifier_key();
     store.certificates = must(load_node_certificates("."), "certificates/");
     store.objects = must(storage::open_object_store("objects"), "objects/");
-    must([&]() -> Result<void> {
-        const auto removed = store.objects->remove_unfinished();
-        if (!removed) {
-            return removed.error();
-        }
-        return Result<void>{};
-    }(), "objects/");
+    must(
+        [&]() -> Result<void> {
+            const auto removed = store.objects->remove_unfinished();
+            if (!removed) {
+                return removed.error();
+            }
+            return Result<void>{};
+        }(),
+        "objects/");
 
     storage::Ledger::Options options;
     options.origin = config.node + "/log";
     options.disk_reserve_bytes = config.vault.disk_reserve_bytes;
-    store.ledger = must(storage::open_ledger(std::move(engine), std::move(options), signer, std::move(clock)),
-                        "the log");
+    store.ledger =
+        must(storage::open_ledger(std::move(engine), std::move(options), signer, std::move(clock)), "the log");
     return store;
 }
 

@@ -46,8 +46,8 @@ boundary::StatusView Status::view() const {
         *view.add_warnings() = problem("XF-1017");
     }
     const auto snapshot = context_.ledger.engine().snapshot();
-    const auto complete = snapshot ? node_is_complete(**snapshot)
-                                   : Result<bool>(boost::system::in_place_error, snapshot.error());
+    const auto complete =
+        snapshot ? node_is_complete(**snapshot) : Result<bool>(boost::system::in_place_error, snapshot.error());
     if (!complete || !*complete) {
         *view.add_warnings() = problem(complete ? "XF-2004" : "XF-9001");
     }

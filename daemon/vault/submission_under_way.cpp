@@ -8,8 +8,8 @@
 
 namespace xinfu::vault {
 
-SubmissionUnderWay::SubmissionUnderWay(Context& context, std::shared_ptr<Candidate> candidate,
-                                       crypto::Secret data_key, bool stores)
+SubmissionUnderWay::SubmissionUnderWay(Context& context, std::shared_ptr<Candidate> candidate, crypto::Secret data_key,
+                                       bool stores)
     : context_(context),
       candidate_(std::move(candidate)),
       data_key_(std::make_shared<crypto::Secret>(std::move(data_key))),
@@ -107,8 +107,8 @@ asio::awaitable<Result<void>> SubmissionUnderWay::stage() {
         staging.set_wrapped_key(wrapped->data(), wrapped->size());
     }
     auto staged = std::make_shared<Staged>();
-    std::function<Result<void>(storage::Batch&)> apply =
-        [staged, candidate = candidate_, staging](storage::Batch& batch) -> Result<void> {
+    std::function<Result<void>(storage::Batch&)> apply = [staged, candidate = candidate_,
+                                                          staging](storage::Batch& batch) -> Result<void> {
         auto& transaction = batch.transaction();
         auto judged = judge(transaction, *candidate->sealer, candidate->id, candidate->records);
         if (!judged) {

@@ -57,9 +57,9 @@ private:
     std::shared_ptr<crypto::Sha256> body_state_;
     std::shared_ptr<std::unique_ptr<storage::ObjectWriter>> object_;
     std::size_t unstaged_size_bytes_ = 0;
-    std::uint64_t told_defects_ = 0;     // errors the inspector sent
-    std::uint64_t own_defects_ = 0;      // errors found here
-    std::uint64_t own_defective_ = 0;    // records with such errors, without those of other units
+    std::uint64_t told_defects_ = 0;   // errors the inspector sent
+    std::uint64_t own_defects_ = 0;    // errors found here
+    std::uint64_t own_defective_ = 0;  // records with such errors, without those of other units
     std::uint64_t checked_duplicates_ = 0;
 };
 

@@ -36,8 +36,7 @@ asio::awaitable<std::optional<Found>> find(Context& context, ExchangePointer exc
             why = problem_of(row.error());
         } else if (*row) {
             const auto policies = context.policies.current();
-            auto role =
-                permitting_role(policies->access, caller.principal, verb, (*row)->catalog(), (*row)->unit());
+            auto role = permitting_role(policies->access, caller.principal, verb, (*row)->catalog(), (*row)->unit());
             if (role) {
                 caller.role = std::move(*role);
                 co_return Found{*id, std::move(**row), std::move(caller)};
@@ -135,8 +134,8 @@ asio::awaitable<void> get_submission(Context& context, ExchangePointer exchange)
         co_await std::move(answering);
         co_return;
     }
-    const auto visited = storage::visit_acknowledgements(
-        **snapshot, found->id, [&reply](const storage::rows::Acknowledgement& row) {
+    const auto visited =
+        storage::visit_acknowledgements(**snapshot, found->id, [&reply](const storage::rows::Acknowledgement& row) {
             auto* said = reply.mutable_submission()->add_acknowledgements();
             said->set_level(row.level());
             said->set_node(row.node());
@@ -237,8 +236,8 @@ asio::awaitable<void> get_original(Context& context, ExchangePointer exchange) {
     if (!original) {
         // Nothing was kept of a file that was refused before its body was known.
         const auto error = original.error();
-        auto refusing = answer_problem(
-            exchange, error == storage::Errc::not_found ? problem("XF-2005") : problem_of(error));
+        auto refusing =
+            answer_problem(exchange, error == storage::Errc::not_found ? problem("XF-2005") : problem_of(error));
         const auto refused = co_await std::move(refusing);
         static_cast<void>(refused.has_value());
         co_return;

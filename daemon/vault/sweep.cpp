@@ -117,8 +117,8 @@ asio::awaitable<Result<void>> Sweep::sweep_rows() {
                         // Notes that others left for a file that is committed, or gone already.
                         swept = storage::sweep_notes(transaction, id, kBlocksPerSlice * storage::kRecordsPerBlock);
                     } else {
-                        const auto key = context_.keys.unwrap_data_key((*staging)->unit(), id,
-                                                                       as_bytes((*staging)->wrapped_key()));
+                        const auto key =
+                            context_.keys.unwrap_data_key((*staging)->unit(), id, as_bytes((*staging)->wrapped_key()));
                         if (!key) {
                             return key.error();
                         }

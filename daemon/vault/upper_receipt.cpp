@@ -12,7 +12,9 @@ namespace {
 
 constexpr std::size_t kIdSizeBytes = 32;  // hexadecimal digits
 
-bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+bool contains(std::string_view text, std::string_view part) {
+    return text.find(part) != std::string_view::npos;
+}
 
 // The member `object` of a leaf, as LeafWriter encodes it, up to the id.
 std::string object_head(const ExpectedReceipt& expected) {
@@ -42,8 +44,8 @@ std::variant<UpperReceipt, boundary::Problem> verify_upper_receipt(const boundar
     }
     const auto verified = crypto::verify_tlog_proof(proof, {&log});
     if (!verified) {
-        const bool about_the_key = verified.error() == crypto::Errc::note_unverified ||
-                                   verified.error() == crypto::Errc::origin_mismatch;
+        const bool about_the_key =
+            verified.error() == crypto::Errc::note_unverified || verified.error() == crypto::Errc::origin_mismatch;
         return about_the_key ? problem("XF-7015") : problem("XF-7016", {verified.error().message()});
     }
     // The leaf is signed for, so its JSON is that log's own: one object, members in order, strings escaped. A

@@ -19,8 +19,8 @@
 namespace xinfu::vault {
 
 struct ExpectedReceipt {
-    storage::rows::Origin origin;            // as it travels with the file
-    std::optional<crypto::Digest> body;      // SHA-256 of what was PUT there; absent: another level's parcel
+    storage::rows::Origin origin;        // as it travels with the file
+    std::optional<crypto::Digest> body;  // SHA-256 of what was PUT there; absent: another level's parcel
 };
 
 struct UpperReceipt {

@@ -42,10 +42,8 @@ private:
 };
 
 std::unique_ptr<Ledger> make_ledger(const std::string& directory) {
-    auto engine =
-        open_lmdb_engine(directory, {.create = true}, std::make_shared<crypto::Sealer>(Bytes(32, 1)));
-    auto signer =
-        std::make_shared<crypto::NoteSigner>(*crypto::NoteSigner::from_seed("bench/log", Bytes(32, 2)));
+    auto engine = open_lmdb_engine(directory, {.create = true}, std::make_shared<crypto::Sealer>(Bytes(32, 1)));
+    auto signer = std::make_shared<crypto::NoteSigner>(*crypto::NoteSigner::from_seed("bench/log", Bytes(32, 2)));
     Ledger::Options options;
     options.origin = "bench/log";
     return *open_ledger(std::move(*engine), options, signer, std::make_shared<SystemClock>());
@@ -84,8 +82,7 @@ void durable_operations(benchmark::State& state) {
         const auto taken = ledger->submit(
             {.apply = [&leaves, &leaf, &notes, name](Batch& batch) -> Result<void> {
                  leaves.append(batch, leaf, notes);
-                 if (const auto put =
-                         batch.transaction().put(Table::submissions, ByteView(name).first(16), Bytes(600));
+                 if (const auto put = batch.transaction().put(Table::submissions, ByteView(name).first(16), Bytes(600));
                      !put) {
                      return put;
                  }

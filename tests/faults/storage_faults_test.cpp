@@ -44,8 +44,7 @@ bool write_object(const std::string& directory, std::uint64_t number) {
         return false;
     }
     const auto writer = (*store)->create(object_of(number), kDataKey);
-    return writer && (*writer)->write(Bytes(70'000, static_cast<std::uint8_t>(number))) &&
-           (*writer)->finish();
+    return writer && (*writer)->write(Bytes(70'000, static_cast<std::uint8_t>(number))) && (*writer)->finish();
 }
 
 // Two rows, two leaves and, for some, the name of an object.
@@ -72,8 +71,7 @@ void acknowledge(int pipe, std::uint64_t number) {
 }
 
 // Exit status 0: the fault fired. 3: the workload had fewer calls.
-[[noreturn]] void run_workload(const std::string& directory, std::uint64_t at, Fault fault, int error,
-                               int pipe) {
+[[noreturn]] void run_workload(const std::string& directory, std::uint64_t at, Fault fault, int error, int pipe) {
     faults::arm(at, fault, error);
     {
         auto ledger = testing::try_ledger(directory);
@@ -206,8 +204,7 @@ protected:
                 EXPECT_EQ(any.size(), kOperations);
                 return at - 1;
             }
-            const bool power =
-                GetParam().fault == Fault::power_cut || GetParam().fault == Fault::power_cut_mixed;
+            const bool power = GetParam().fault == Fault::power_cut || GetParam().fault == Fault::power_cut_mixed;
             EXPECT_EQ(outcome.status, power ? faults::kPowerCutStatus : 0);
         }
         ADD_FAILURE() << "the workload never ended";
@@ -220,8 +217,7 @@ TEST_P(StorageFaults, LoseNothingAcknowledgedAndLeaveNothingHalf) {
     { const auto ledger = testing::make_ledger(initial.path()); }
     const std::uint64_t calls = for_every_call(initial.path());
     EXPECT_GT(calls, 30u);
-    std::printf("%s: a fault at each of %llu calls\n", GetParam().name,
-                static_cast<unsigned long long>(calls));
+    std::printf("%s: a fault at each of %llu calls\n", GetParam().name, static_cast<unsigned long long>(calls));
 }
 
 // Not torn: half a first page is no store yet, and opening says `corrupt`.
@@ -241,10 +237,8 @@ constexpr Case kPowerCutMixed{"PowerCutMixed", Fault::power_cut_mixed, 0};
 
 const auto name_of = [](const auto& one) { return std::string(one.param.name); };
 INSTANTIATE_TEST_SUITE_P(Calls, StorageFaults,
-                         ::testing::Values(kFailed, kStored, kTorn, kNoSpace, kPowerCut, kPowerCutMixed),
-                         name_of);
-INSTANTIATE_TEST_SUITE_P(Calls, StoreMakingFaults, ::testing::Values(kFailed, kStored, kNoSpace, kPowerCut),
-                         name_of);
+                         ::testing::Values(kFailed, kStored, kTorn, kNoSpace, kPowerCut, kPowerCutMixed), name_of);
+INSTANTIATE_TEST_SUITE_P(Calls, StoreMakingFaults, ::testing::Values(kFailed, kStored, kNoSpace, kPowerCut), name_of);
 
 }  // namespace
 }  // namespace xinfu::storage

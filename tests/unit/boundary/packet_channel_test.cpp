@@ -204,8 +204,7 @@ TEST(PacketChannel, SurvivesACancelledReceive) {
 TEST(PacketChannel, IsDestroyedWhileACoroutineWaits) {
     asio::io_context io;
     auto pair = packet_pair();
-    auto channel =
-        std::make_unique<PacketChannel>(io.get_executor(), test::connection(std::move(pair.first)));
+    auto channel = std::make_unique<PacketChannel>(io.get_executor(), test::connection(std::move(pair.first)));
     const auto receive = [&]() -> asio::awaitable<void> {
         auto receiving = channel->receive<GatewayReply>();
         const auto envelope = co_await std::move(receiving);
@@ -333,8 +332,7 @@ TEST(BlockingChannel, IsWokenByAnInterruption) {
 
 TEST(BlockingCaller, SkipsTheAnswerNobodyWaitedFor) {
     auto pair = packet_pair();
-    BlockingCaller<HandshakeRequest, HandshakeReply> caller(
-        BlockingChannel(test::connection(std::move(pair.first))));
+    BlockingCaller<HandshakeRequest, HandshakeReply> caller(BlockingChannel(test::connection(std::move(pair.first))));
     BlockingChannel vault(test::connection(std::move(pair.second)));
     EXPECT_EQ(caller.ask({}, 20ms).error(), Errc::timed_out);
     std::thread answering([&] {
@@ -352,8 +350,7 @@ TEST(BlockingCaller, SkipsTheAnswerNobodyWaitedFor) {
 
 TEST(BlockingCaller, SaysThatTheSameQuestionMayBeAskedAgainWhenTheVaultDies) {
     auto pair = packet_pair();
-    BlockingCaller<HandshakeRequest, HandshakeReply> caller(
-        BlockingChannel(test::connection(std::move(pair.first))));
+    BlockingCaller<HandshakeRequest, HandshakeReply> caller(BlockingChannel(test::connection(std::move(pair.first))));
     pair.second.reset();
     const auto lost = caller.ask({}, 5s);
     EXPECT_EQ(lost.error(), Errc::connection_lost);

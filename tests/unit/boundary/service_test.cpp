@@ -76,8 +76,7 @@ TEST(Service, WritesOneLineWhateverTheMessageHolds) {
     fields.leaf = 7;
     service.log(Level::warning, "refused\n2026 forged: line\x1b[31m", fields);
     const auto line = testing::internal::GetCapturedStderr();
-    EXPECT_NE(line.find("xinfu-test: warning: refused?2026 forged: line?[31m code=XF-2001 leaf=7\n"),
-              std::string::npos)
+    EXPECT_NE(line.find("xinfu-test: warning: refused?2026 forged: line?[31m code=XF-2001 leaf=7\n"), std::string::npos)
         << line;
     EXPECT_EQ(line.find('\n'), line.size() - 1);
 }

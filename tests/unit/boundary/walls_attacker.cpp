@@ -1,7 +1,8 @@
 // Somebody who owns a process: raises a role's walls, then tries one thing. Used by walls_test.
 //
-// walls_attacker ROLE ATTEMPT: exit 0 the attempt worked, 10 it was denied with an error, 11 no such attempt,
-// 12 the walls did not rise; killed by SIGSYS: denied by the filter.
+// walls_attacker ROLE ATTEMPT (role "nobody": no walls at all, to see what an attempt is worth): exit 0 the
+// attempt worked, 10 it was denied with an error, 11 no such attempt, 12 the walls did not rise; killed by
+// SIGSYS: denied by the filter.
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
@@ -136,13 +137,11 @@ bool execute(const Loot& loot) {
 }
 
 bool write_state() {
-    if (::mkdir("objects", 0700) != 0 || !open_file("objects/a", O_CREAT | O_RDWR) ||
-        ::rename("objects/a", "b") != 0) {
+    if (::mkdir("objects", 0700) != 0 || !open_file("objects/a", O_CREAT | O_RDWR) || ::rename("objects/a", "b") != 0) {
         return false;
     }
     const int fd = ::open("b", O_RDWR);
-    const bool wrote =
-        fd >= 0 && ::pwrite(fd, "x", 1, 0) == 1 && ::ftruncate(fd, 0) == 0 && ::fdatasync(fd) == 0;
+    const bool wrote = fd >= 0 && ::pwrite(fd, "x", 1, 0) == 1 && ::ftruncate(fd, 0) == 0 && ::fdatasync(fd) == 0;
     return wrote && ::unlink("b") == 0;
 }
 
@@ -173,8 +172,7 @@ const std::map<std::string, Attempt>& attempts() {
         {"open_hosts", [](const Loot&) { return open_file("/etc/hosts", O_RDONLY); }},
         {"open_own_memory", [](const Loot&) { return open_file("/proc/self/mem", O_RDWR); }},
         {"open_state", [](const Loot&) { return open_file("seen", O_CREAT | O_RDWR); }},
-        {"open_beneath_descriptor",
-         [](const Loot& l) { return ::openat(l.folder, "x", O_CREAT | O_RDWR, 0600) >= 0; }},
+        {"open_beneath_descriptor", [](const Loot& l) { return ::openat(l.folder, "x", O_CREAT | O_RDWR, 0600) >= 0; }},
         {"open_how",
          [](const Loot& l) {
              std::uint64_t how[3] = {O_RDONLY, 0, 0};
@@ -182,8 +180,7 @@ const std::map<std::string, Attempt>& attempts() {
          }},
         {"read_outside", [](const Loot& l) { return open_file(l.outside, O_RDONLY); }},
         {"write_outside", [](const Loot& l) { return open_file(l.outside, O_WRONLY); }},
-        {"create_outside",
-         [](const Loot&) { return open_file("../xinfu-walls-created", O_CREAT | O_WRONLY); }},
+        {"create_outside", [](const Loot&) { return open_file("../xinfu-walls-created", O_CREAT | O_WRONLY); }},
         {"remove_outside", [](const Loot& l) { return ::unlink(l.outside.c_str()) == 0; }},
         {"rename_in", [](const Loot& l) { return ::rename(l.outside.c_str(), "stolen") == 0; }},
         {"link_in", [](const Loot& l) { return ::link(l.outside.c_str(), "stolen") == 0; }},
@@ -227,9 +224,7 @@ const std::map<std::string, Attempt>& attempts() {
          }},
         {"listen", [](const Loot& l) { return ::listen(l.listener, 1) == 0; }},
         {"accept",
-         [](const Loot& l) {
-             return ::accept4(l.listener, nullptr, nullptr, SOCK_NONBLOCK) >= 0 || errno == EAGAIN;
-         }},
+         [](const Loot& l) { return ::accept4(l.listener, nullptr, nullptr, SOCK_NONBLOCK) >= 0 || errno == EAGAIN; }},
         {"connect_new", [](const Loot& l) { return call_out(::socket(AF_INET, SOCK_STREAM, 0), l); }},
         {"transparent_proxy",
          [](const Loot& l) {
@@ -250,8 +245,7 @@ const std::map<std::string, Attempt>& attempts() {
         {"fork", [](const Loot&) { return fork_process(); }},
         {"vfork_shell", [](const Loot&) { return ::system("true") == 0; }},
         {"thread", [](const Loot&) { return run_thread(); }},
-        {"trace_parent",
-         [](const Loot&) { return ::ptrace(PTRACE_ATTACH, ::getppid(), nullptr, nullptr) == 0; }},
+        {"trace_parent", [](const Loot&) { return ::ptrace(PTRACE_ATTACH, ::getppid(), nullptr, nullptr) == 0; }},
         {"read_parent",
          [](const Loot&) {
              char byte = 0;
@@ -264,8 +258,8 @@ const std::map<std::string, Attempt>& attempts() {
          [](const Loot&) { return ::syscall(SYS_tgkill, ::getppid(), ::getppid(), SIGCONT) == 0; }},
         {"executable_memory",
          [](const Loot&) {
-             return ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-                           0) != MAP_FAILED;
+             return ::mmap(nullptr, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0) !=
+                    MAP_FAILED;
          }},
         {"executable_later",
          [](const Loot&) {
@@ -277,8 +271,7 @@ const std::map<std::string, Attempt>& attempts() {
         {"new_namespace", [](const Loot&) { return ::unshare(CLONE_NEWUSER) == 0; }},
         {"mount", [](const Loot&) { return ::syscall(SYS_mount, "none", "/tmp", "tmpfs", 0, nullptr) == 0; }},
         {"load_program", [](const Loot&) { return ::syscall(SYS_bpf, 0, nullptr, 0) >= 0; }},
-        {"watch_events",
-         [](const Loot&) { return ::syscall(SYS_perf_event_open, nullptr, 0, -1, -1, 0) >= 0; }},
+        {"watch_events", [](const Loot&) { return ::syscall(SYS_perf_event_open, nullptr, 0, -1, -1, 0) >= 0; }},
         {"keyring", [](const Loot&) { return ::syscall(SYS_keyctl, 0, 0, 0, 0, 0) >= 0; }},
         {"user_faults", [](const Loot&) { return ::syscall(SYS_userfaultfd, 0) >= 0; }},
         {"set_clock",
@@ -308,8 +301,7 @@ const std::map<std::string, Attempt>& attempts() {
          }},
         {"hoard",
          [](const Loot&) {
-             void* place =
-                 ::mmap(nullptr, 512 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+             void* place = ::mmap(nullptr, 512 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
              return place != MAP_FAILED;
          }},
     };
@@ -319,15 +311,17 @@ const std::map<std::string, Attempt>& attempts() {
 }  // namespace
 
 int main(int argc, char** argv) {
-    const std::map<std::string, Role> roles{{"gateway", Role::gateway},
-                                            {"inspector", Role::inspector},
-                                            {"vault", Role::vault},
-                                            {"courier", Role::courier}};
-    if (argc != 3 || !roles.contains(argv[1]) || !attempts().contains(argv[2])) {
+    const std::map<std::string, Role> roles{
+        {"gateway", Role::gateway}, {"inspector", Role::inspector}, {"vault", Role::vault}, {"courier", Role::courier}};
+    const bool walled = argc == 3 && std::string(argv[1]) != "nobody";
+    if (argc != 3 || (walled && !roles.contains(argv[1])) || !attempts().contains(argv[2])) {
         return 11;
     }
     const Attempt attempt = attempts().at(argv[2]);
     const Loot loot = gather();
+    if (!walled) {
+        return attempt(loot) ? 0 : 10;
+    }
     WallOptions options;
     options.state_directory_fd = loot.folder;
     options.memory_size_bytes_max = roles.at(argv[1]) == Role::inspector ? 256 << 20 : 0;

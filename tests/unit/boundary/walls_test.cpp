@@ -33,12 +33,9 @@ std::string outcome(const std::string& role, const std::string& attempt) {
         return WTERMSIG(status) == SIGSYS ? "killed" : "signal " + std::to_string(WTERMSIG(status));
     }
     switch (WEXITSTATUS(status)) {
-        case 0:
-            return "worked";
-        case 10:
-            return "refused";
-        default:
-            return "exit " + std::to_string(WEXITSTATUS(status));
+        case 0: return "worked";
+        case 10: return "refused";
+        default: return "exit " + std::to_string(WEXITSTATUS(status));
     }
 }
 
@@ -119,31 +116,30 @@ TEST_F(Walls, DenyEverybodyWhatNobodyNeeds) {
 }
 
 TEST_F(Walls, LeaveAGatewayOnlyItsAcceptedConnections) {
-    expect_denied("gateway",
-                  {"open_hosts", "open_state", "open_beneath_descriptor", "stat_outside", "socket_tcp",
-                   "socket_udp", "socket_unix", "socket_netlink", "socket_pair", "connect_accepted",
-                   "connect_listener", "connect_new", "shut_listener", "shut_both"});
+    expect_denied("gateway", {"open_hosts", "open_state", "open_beneath_descriptor", "stat_outside", "socket_tcp",
+                              "socket_udp", "socket_unix", "socket_netlink", "socket_pair", "connect_accepted",
+                              "connect_listener", "connect_new", "shut_listener", "shut_both"});
     expect_allowed("gateway", {"accept", "shut_writing", "no_delay", "thread", "think"});
 }
 
 TEST_F(Walls, LeaveAnInspectorNothing) {
-    expect_denied("inspector", {"open_hosts", "open_state", "open_beneath_descriptor", "stat_outside",
-                                "socket_tcp", "socket_udp", "socket_unix", "socket_netlink", "socket_pair",
-                                "connect_accepted", "connect_listener", "connect_new", "accept",
-                                "shut_writing", "no_delay", "thread", "hoard"});
+    expect_denied("inspector",
+                  {"open_hosts", "open_state", "open_beneath_descriptor", "stat_outside", "socket_tcp", "socket_udp",
+                   "socket_unix", "socket_netlink", "socket_pair", "connect_accepted", "connect_listener",
+                   "connect_new", "accept", "shut_writing", "no_delay", "thread", "hoard"});
     expect_allowed("inspector", {"think"});
 }
 
 TEST_F(Walls, LeaveAVaultItsStateDirectory) {
     expect_denied("vault", {"open_hosts", "socket_tcp", "socket_udp", "socket_unix", "socket_netlink",
                             "connect_accepted", "connect_listener", "connect_new", "accept"});
-    expect_allowed("vault", {"write_state", "open_state", "open_beneath_descriptor", "socket_pair", "packets",
-                             "thread", "think"});
+    expect_allowed(
+        "vault", {"write_state", "open_state", "open_beneath_descriptor", "socket_pair", "packets", "thread", "think"});
 }
 
 TEST_F(Walls, LeaveACourierTheListedPorts) {
-    expect_denied("courier", {"open_state", "open_beneath_descriptor", "socket_unix", "socket_pair",
-                              "connect_accepted", "connect_listener", "connect_new"});
+    expect_denied("courier", {"open_state", "open_beneath_descriptor", "socket_unix", "socket_pair", "connect_accepted",
+                              "connect_listener", "connect_new"});
     expect_allowed("courier", {"open_hosts", "socket_tcp", "socket_udp", "thread", "think"});
 }
 

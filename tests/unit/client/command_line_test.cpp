@@ -10,8 +10,7 @@ using test::xinfu;
 class CommandLine : public testing::Test {
 protected:
     void SetUp() override {
-        for (const char* name :
-             {"XINFU_URL", "XINFU_CA", "XINFU_CERT", "XINFU_KEY", "LC_ALL", "LC_MESSAGES"}) {
+        for (const char* name : {"XINFU_URL", "XINFU_CA", "XINFU_CERT", "XINFU_KEY", "LC_ALL", "LC_MESSAGES"}) {
             ::unsetenv(name);
         }
         ::setenv("LANG", "C.UTF-8", 1);
@@ -67,10 +66,10 @@ TEST_F(CommandLine, ExplainsCodesInTheLanguageOfTheReader) {
 TEST_F(CommandLine, AnUnreachableNodeIsTemporary) {
     const test::Folder folder;
     ASSERT_EQ(xinfu({"ca", "init", "--dir", folder / "ca"}).exit, 0);
-    ASSERT_EQ(xinfu({"ca", "issue", "--dir", folder / "ca", "--key", folder / "key", "--out", folder / "cert",
-                     "--cn", "x"})
-                  .exit,
-              0);
+    ASSERT_EQ(
+        xinfu({"ca", "issue", "--dir", folder / "ca", "--key", folder / "key", "--out", folder / "cert", "--cn", "x"})
+            .exit,
+        0);
     ::setenv("XINFU_CA", (folder / "ca/ca.pem").c_str(), 1);
     ::setenv("XINFU_CERT", (folder / "cert").c_str(), 1);
     ::setenv("XINFU_KEY", (folder / "key").c_str(), 1);
@@ -84,10 +83,10 @@ TEST_F(CommandLine, AuthorityIssuesForARequestAndRevokesOnlyItsOwn) {
     ASSERT_EQ(xinfu({"ca", "init", "--dir", folder / "ca"}).exit, 0);
     EXPECT_EQ(xinfu({"ca", "init", "--dir", folder / "ca"}).exit, 1);
     ASSERT_EQ(xinfu({"ca", "init", "--dir", folder / "other"}).exit, 0);
-    ASSERT_EQ(xinfu({"ca", "issue", "--dir", folder / "ca", "--key", folder / "key", "--out", folder / "cert",
-                     "--cn", "x"})
-                  .exit,
-              0);
+    ASSERT_EQ(
+        xinfu({"ca", "issue", "--dir", folder / "ca", "--key", folder / "key", "--out", folder / "cert", "--cn", "x"})
+            .exit,
+        0);
     EXPECT_EQ(xinfu({"ca", "revoke", "--dir", folder / "other", "--cert", folder / "cert"}).exit, 1);
     EXPECT_EQ(xinfu({"ca", "revoke", "--dir", folder / "ca", "--cert", folder / "cert"}).exit, 0);
     EXPECT_EQ(xinfu({"ca", "crl", "--dir", folder / "ca", "--out", folder / "crl"}).exit, 0);

@@ -14,9 +14,8 @@ TEST(Endpoint, ReadsHostsAndAddresses) {
 }
 
 TEST(Endpoint, RefusesEverythingElse) {
-    for (const char* url :
-         {"", "https://", "http://a:1", "a:1", "https://a:0", "https://a:65536", "https://a:1x",
-          "https://a/v1", "https://u@a", "https://[::1", "https://[::1]x", "https://a b"}) {
+    for (const char* url : {"", "https://", "http://a:1", "a:1", "https://a:0", "https://a:65536", "https://a:1x",
+                            "https://a/v1", "https://u@a", "https://[::1", "https://[::1]x", "https://a b"}) {
         EXPECT_THROW(Endpoint::from_url(url), Stop) << url;
     }
 }

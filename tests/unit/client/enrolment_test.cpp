@@ -35,8 +35,7 @@ const policies::AccessPolicy& policy() {
 
 class Enrol : public testing::Test {
 protected:
-    crypto::Certificate certificate(const std::string& name, const std::string& unit,
-                                    const std::string& number = {},
+    crypto::Certificate certificate(const std::string& name, const std::string& unit, const std::string& number = {},
                                     std::chrono::days until = std::chrono::days(30)) {
         crypto::DistinguishedName subject;
         subject.common_name = name;
@@ -77,9 +76,8 @@ protected:
 };
 
 TEST_F(Enrol, TakesTwoPersonsAndTheirMachines) {
-    const auto enrolled =
-        enrol(two_and({AccountKind::machine, "submitter", {certificate("m", kOtherUnit)}, {}}), policy(),
-              {authority_.certificate()}, now_);
+    const auto enrolled = enrol(two_and({AccountKind::machine, "submitter", {certificate("m", kOtherUnit)}, {}}),
+                                policy(), {authority_.certificate()}, now_);
     ASSERT_EQ(enrolled.accounts.size(), 3u);
     EXPECT_EQ(enrolled.accounts[0].id, "p-0001");
     EXPECT_EQ(enrolled.accounts[2].id, "m-0001");
@@ -98,10 +96,8 @@ TEST_F(Enrol, NeedsTwoDifferentNaturalPersons) {
 
 TEST_F(Enrol, RefusesUnitCodesThatAreNone) {
     for (const char* unit : {"", "11219900000000107M", "1121990000000010", "112199000000001O7N"}) {
-        EXPECT_TRUE(refused(two_and({AccountKind::machine, "submitter", {certificate("m", unit)}, {}})))
-            << unit;
-        EXPECT_TRUE(refused(two_and({AccountKind::platform, "platform", {certificate("n", kUnit)}, {unit}})))
-            << unit;
+        EXPECT_TRUE(refused(two_and({AccountKind::machine, "submitter", {certificate("m", unit)}, {}}))) << unit;
+        EXPECT_TRUE(refused(two_and({AccountKind::platform, "platform", {certificate("n", kUnit)}, {unit}}))) << unit;
         EXPECT_TRUE(refused(two_and(person("approver", "3", unit)))) << unit;
     }
 }
@@ -129,12 +125,11 @@ TEST_F(Enrol, RefusesCertificatesThatAreSharedExpiredOrOfAnotherAuthority) {
     auto shared = two();
     shared.push_back({AccountKind::machine, "submitter", {shared[0].certificates.front()}, {}});
     EXPECT_TRUE(refused(shared));
-    EXPECT_TRUE(refused(two_and(
-        {AccountKind::machine, "submitter", {certificate("m", kUnit, "", std::chrono::days(-1))}, {}})));
+    EXPECT_TRUE(refused(
+        two_and({AccountKind::machine, "submitter", {certificate("m", kUnit, "", std::chrono::days(-1))}, {}})));
     crypto::DistinguishedName subject;
     subject.common_name = "stranger";
-    const auto stranger =
-        crypto::CertificateAuthority::create(subject, now_, now_ + std::chrono::days(1)).value();
+    const auto stranger = crypto::CertificateAuthority::create(subject, now_, now_ + std::chrono::days(1)).value();
     EXPECT_THROW((void)enrol(two(), policy(), {stranger.certificate()}, now_), Stop);
 }
 

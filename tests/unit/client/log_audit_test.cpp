@@ -41,8 +41,7 @@ TEST_F(LogVerify, AcceptsAnotherImplementationsLog) {
     const auto outcome = verify(log_, {"--json"});
     EXPECT_EQ(outcome.exit, 0) << outcome.err;
     EXPECT_NE(outcome.out.find("\"size\":300"), std::string::npos) << outcome.out;
-    EXPECT_NE(outcome.out.find("\"last_time\":\"2026-01-01T00:00:00.299Z\""), std::string::npos)
-        << outcome.out;
+    EXPECT_NE(outcome.out.find("\"last_time\":\"2026-01-01T00:00:00.299Z\""), std::string::npos) << outcome.out;
 }
 
 TEST_F(LogVerify, NoticesEveryDamagedMissingOrCutFile) {
@@ -86,8 +85,7 @@ TEST_F(LogVerify, NoticesAHistoryThatWasRewritten) {
     const auto signer = crypto::NoteSigner::from_seed("city.example/log", Bytes(32, 7)).value();
     const crypto::Digest root = crypto::leaf_hash(as_bytes("another history"));
     for (const std::uint64_t size : {1u, 100u, 256u, 299u, 300u}) {
-        test::write(folder_ / "old",
-                    signer.sign(crypto::encode_checkpoint({"city.example/log", size, root})));
+        test::write(folder_ / "old", signer.sign(crypto::encode_checkpoint({"city.example/log", size, root})));
         const auto outcome = verify(log_, {"--from", folder_ / "old"});
         EXPECT_EQ(outcome.exit, 4) << size;
         EXPECT_NE(outcome.err.find("XF-8009"), std::string::npos) << outcome.err;

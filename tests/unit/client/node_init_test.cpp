@@ -23,8 +23,7 @@ protected:
     }
     void issue(const std::string& name, const std::string& number) {
         ASSERT_EQ(xinfu({"ca", "issue", "--dir", folder_ / "ca", "--key", folder_ / (name + ".key"), "--out",
-                         folder_ / (name + ".pem"), "--cn", name, "--unit", "11219900000000107N", "--person",
-                         number})
+                         folder_ / (name + ".pem"), "--cn", name, "--unit", "11219900000000107N", "--person", number})
                       .exit,
                   0);
     }
@@ -53,9 +52,8 @@ TEST_F(Init, MakesANodeThatItsKeyOpens) {
     const crypto::KeyWrapper wrapper(as_bytes(key));
     const auto store_key = storage::load_store_key(folder_ / "node/state", wrapper);
     ASSERT_TRUE(store_key);
-    auto engine =
-        storage::open_lmdb_engine(folder_ / "node/state", {.map_size_bytes = std::uint64_t{1} << 30},
-                                  std::make_shared<crypto::Sealer>(store_key->view()));
+    auto engine = storage::open_lmdb_engine(folder_ / "node/state", {.map_size_bytes = std::uint64_t{1} << 30},
+                                            std::make_shared<crypto::Sealer>(store_key->view()));
     ASSERT_TRUE(engine);
     const auto snapshot = (*engine)->snapshot().value();
     const auto keys = storage::load_node_keys(*snapshot, wrapper);

@@ -24,8 +24,7 @@ std::string receipt_with_leaf(const std::string& leaf) {
     const auto signer = crypto::NoteSigner::from_seed("city.example/log", Bytes(32, 7)).value();
     crypto::TlogProof proof;
     proof.extra = to_bytes(leaf);
-    proof.checkpoint =
-        signer.sign(crypto::encode_checkpoint({"city.example/log", 1, crypto::leaf_hash(proof.extra)}));
+    proof.checkpoint = signer.sign(crypto::encode_checkpoint({"city.example/log", 1, crypto::leaf_hash(proof.extra)}));
     return crypto::encode_tlog_proof(proof);
 }
 
@@ -70,8 +69,7 @@ TEST(ReceiptVerify, KeepsTheExitCodesApart) {
     EXPECT_EQ(verify("/nonexistent").exit, 2);
     EXPECT_EQ(verify(receipt, {"--file", "/nonexistent"}).exit, 2);
     EXPECT_EQ(xinfu({"receipt", "verify", receipt, "--log-key", "nonsense"}).exit, 2);
-    const auto another =
-        crypto::NoteSigner::from_seed("city.example/log", Bytes(32, 8)).value().verifier_key();
+    const auto another = crypto::NoteSigner::from_seed("city.example/log", Bytes(32, 8)).value().verifier_key();
     EXPECT_EQ(xinfu({"receipt", "verify", receipt, "--log-key", another}).exit, 4);
 }
 
@@ -100,8 +98,7 @@ TEST(ReceiptVerify, TakesTheBodyOrItsContentAndNothingElse) {
 
 TEST(ReceiptVerify, RefusesVersionsItDoesNotKnow) {
     const test::Folder folder;
-    for (const std::string leaf :
-         {R"({"v":2,"action":"submit"})", R"({"action":"submit"})", "not json", "[]"}) {
+    for (const std::string leaf : {R"({"v":2,"action":"submit"})", R"({"action":"submit"})", "not json", "[]"}) {
         test::write(folder / "receipt", receipt_with_leaf(leaf));
         EXPECT_EQ(verify(folder / "receipt").exit, 4) << leaf;
     }

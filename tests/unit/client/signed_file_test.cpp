@@ -18,8 +18,8 @@ protected:
         NodeOptions options;
         options.cert = folder_ / (name + ".pem");
         options.key = folder_ / (name + ".key");
-        EXPECT_EQ(test::xinfu({"ca", "issue", "--dir", folder_ / "ca", "--key", options.key, "--out",
-                               options.cert, "--cn", name})
+        EXPECT_EQ(test::xinfu({"ca", "issue", "--dir", folder_ / "ca", "--key", options.key, "--out", options.cert,
+                               "--cn", name})
                       .exit,
                   0);
         return options;

@@ -58,7 +58,6 @@ inline void write(const std::string& path, std::string_view content) {
 }
 
 inline const std::string kLogKey = "city.example/log+914b00a3+AepKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs";
-inline const std::string kWitnessKey =
-    "province.example/witness+cbe98e10+BP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY";
+inline const std::string kWitnessKey = "province.example/witness+cbe98e10+BP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY";
 
 }  // namespace xinfu::client::test

@@ -50,9 +50,7 @@ public:
     void endpoints(const char* key, const std::vector<std::string>& field, std::size_t count_max) {
         add(key, field.front(), "1 to " + std::to_string(count_max) + " endpoints");
     }
-    void loopback_endpoint(const char* key, const std::string& field) {
-        add(key, field, "loopback endpoint");
-    }
+    void loopback_endpoint(const char* key, const std::string& field) { add(key, field, "loopback endpoint"); }
     void path(const char* key, const std::string& field) { add(key, field, "path"); }
     void state_path(const char* key, const std::string& field) { add(key, field, "path beneath state"); }
     void name(const char* key, const std::string& field, std::size_t size_max) {

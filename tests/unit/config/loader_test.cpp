@@ -133,8 +133,7 @@ TEST_F(Routes, AreTaken) {
     EXPECT_TRUE(mistakes_with("").empty());
     EXPECT_TRUE(mistakes_with("log_key: province/log/2+0a1b2c3d+AW5v").empty());
     EXPECT_TRUE(mistakes_with("url: https://[::1]:8443").empty());
-    EXPECT_TRUE(
-        mistakes_with("onward: [{level: nation, node: nation, log_key: nation/log+0a1b2c3d+AW5v}]").empty());
+    EXPECT_TRUE(mistakes_with("onward: [{level: nation, node: nation, log_key: nation/log+0a1b2c3d+AW5v}]").empty());
 }
 
 TEST_F(Routes, AreRefusedWithOneWrongLine) {
@@ -222,8 +221,8 @@ TEST(Endpoint, IsANumericAddressAndAPort) {
 
 TEST(Size, IsWholeAndFits) {
     EXPECT_EQ(parse_size("16GiB"), 17179869184U);
-    for (const char* text : {"", "-1", "1.5GiB", "1GB", "1 ", "GiB", "0x10", "99999999999999999999",
-                             "99999999999TiB", "1  MiB"}) {
+    for (const char* text :
+         {"", "-1", "1.5GiB", "1GB", "1 ", "GiB", "0x10", "99999999999999999999", "99999999999TiB", "1  MiB"}) {
         EXPECT_FALSE(parse_size(text).has_value()) << text;
     }
 }

@@ -30,9 +30,9 @@ public:
     explicit CourierProcess(const std::string& url) {
         auto pair = boundary::make_packet_pair().value();
         control_ = std::move(pair.first);
-        const std::string text = "node: city\nroutes:\n  - name: province\n    level: province\n    node: province\n    url: " +
-                                 url + "\n    anchors: certificates/route-province.pem\n" +
-                                 "    log_key: province/log+0a1b2c3d+AW5v\n";
+        const std::string text =
+            "node: city\nroutes:\n  - name: province\n    level: province\n    node: province\n    url: " + url +
+            "\n    anchors: certificates/route-province.pem\n" + "    log_key: province/log+0a1b2c3d+AW5v\n";
         const boundary::Descriptor settings(::memfd_create("settings", 0));
         EXPECT_EQ(::write(settings.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
         const boundary::Descriptor control(::fcntl(pair.second.get(), F_DUPFD, 3));  // without close-on-exec
@@ -41,7 +41,8 @@ public:
         const std::string uid_option = "--peer-uid=" + std::to_string(::getuid());
         const char* const arguments[] = {XINFU_COURIER, control_option.c_str(), config_option.c_str(),
                                          uid_option.c_str(), nullptr};
-        EXPECT_EQ(::posix_spawn(&pid_, XINFU_COURIER, nullptr, nullptr, const_cast<char* const*>(arguments), environ), 0);
+        EXPECT_EQ(::posix_spawn(&pid_, XINFU_COURIER, nullptr, nullptr, const_cast<char* const*>(arguments), environ),
+                  0);
     }
     ~CourierProcess() {
         if (pid_ > 0) {
@@ -55,9 +56,7 @@ public:
     }
     void terminate() const { ::kill(pid_, SIGTERM); }
     void leave() { control_.reset(); }
-    bool is_running() {
-        return pid_ > 0 && ::waitpid(pid_, &status_, WNOHANG) == 0 ? true : (pid_ = 0, false);
-    }
+    bool is_running() { return pid_ > 0 && ::waitpid(pid_, &status_, WNOHANG) == 0 ? true : (pid_ = 0, false); }
     int status() const { return status_; }  // once it no longer runs
     std::string proc_status() const {
         std::ifstream file("/proc/" + std::to_string(pid_) + "/status");
@@ -74,7 +73,8 @@ class CourierProgram : public testing::Test {
 protected:
     CourierProgram() {
         vault.connect([this](boundary::Descriptor descriptor) { courier.hand_over(std::move(descriptor)); },
-                      authority().ca.certificate(), authority().node, authority().node_key, {{"province", upper.url()}});
+                      authority().ca.certificate(), authority().node, authority().node_key,
+                      {{"province", upper.url()}});
     }
     template <class Condition>
     bool run(Condition condition, std::chrono::milliseconds limit = std::chrono::seconds(15)) {

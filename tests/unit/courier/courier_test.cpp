@@ -203,7 +203,8 @@ TEST(Courier, NeverPassesOffHalfABody) {
     world.vault.put_stream("/a", filled(300000), 1000);
     ASSERT_TRUE(world.run_until_results(1));
     EXPECT_EQ(world.vault.results[0].http_status(), 0u);
-    EXPECT_NE(world.vault.results[0].failure().find("broke off"), std::string::npos) << world.vault.results[0].failure();
+    EXPECT_NE(world.vault.results[0].failure().find("broke off"), std::string::npos)
+        << world.vault.results[0].failure();
     EXPECT_TRUE(world.run([&] { return world.upper.broken == 1; }));
     EXPECT_TRUE(world.upper.received.empty());
 }

@@ -16,10 +16,9 @@ TEST(UpperUrl, IsAHostAndAPort) {
 }
 
 TEST(UpperUrl, IsNothingElse) {
-    for (const auto* text :
-         {"", "http://a:1", "https://", "https://:1", "https://a:0", "https://a:65536", "https://a:", "https://a:1/",
-          "https://a/", "https://a:1x", "https://a b:1", "https://[::1:1", "https://[a]:1", "https://a\r\n:1",
-          "https://user@a:1", "https://[::1]x:1"}) {
+    for (const auto* text : {"", "http://a:1", "https://", "https://:1", "https://a:0", "https://a:65536", "https://a:",
+                             "https://a:1/", "https://a/", "https://a:1x", "https://a b:1", "https://[::1:1",
+                             "https://[a]:1", "https://a\r\n:1", "https://user@a:1", "https://[::1]x:1"}) {
         EXPECT_FALSE(parse_upper_url(text)) << text;
     }
 }

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include <gtest/gtest.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -20,7 +21,6 @@
 #include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
-#include <gtest/gtest.h>
 
 #include "crypto/certificate_authority.hpp"
 #include "crypto/handshake.hpp"
@@ -51,8 +51,9 @@ struct Authority {
     crypto::Certificate node = issue(node_key, {});
 
     crypto::Certificate issue(const crypto::SigningKey& key, std::vector<std::string> hosts) const {
-        return ca.issue({"CN", "", "node", "11219900MB1A000015", ""}, key.public_key(),
-                        {now() - 1h, now() + 1h, std::move(hosts)})
+        return ca
+            .issue({"CN", "", "node", "11219900MB1A000015", ""}, key.public_key(),
+                   {now() - 1h, now() + 1h, std::move(hosts)})
             .value();
     }
 };
@@ -222,7 +223,7 @@ public:
     }
     // `hand_over` takes the courier's end of each connection.
     template <class HandOver>
-        requires std::invocable<HandOver, boundary::Descriptor>
+    requires std::invocable<HandOver, boundary::Descriptor>
     void connect(HandOver hand_over, const crypto::Certificate& anchor, const crypto::Certificate& node,
                  crypto::SigningKey key, const Routes& routes) {
         boundary::CourierWelcome welcome;
@@ -274,8 +275,8 @@ public:
 
     std::vector<boundary::TaskResult> results;
     std::vector<std::string> states;
-    std::uint64_t written = 0;   // of bodies
-    std::uint32_t wait_ms = 0;   // told with the next Taken
+    std::uint64_t written = 0;  // of bodies
+    std::uint32_t wait_ms = 0;  // told with the next Taken
     int questions = 0;
     bool refuse_signatures = false;
 
@@ -351,8 +352,8 @@ private:
             }
             boundary::HandshakeReply reply;
             reply.set_id(request->message.id());
-            const auto signature = crypto::sign_tls13(
-                key, crypto::TlsSide::client, as_bytes(request->message.sign().tls13().transcript_digest()));
+            const auto signature = crypto::sign_tls13(key, crypto::TlsSide::client,
+                                                      as_bytes(request->message.sign().tls13().transcript_digest()));
             if (refuse_signatures || !signature) {
                 reply.mutable_problem()->set_code("XF-9001");
             } else {

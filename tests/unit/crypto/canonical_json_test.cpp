@@ -19,8 +19,7 @@ TEST(CanonicalJson, WritesTheStandardsString) {
 }
 
 TEST(CanonicalJson, EscapesControlCharactersQuotesAndBackslashesOnly) {
-    EXPECT_EQ(as_json(std::string_view("\0\b\t\n\f\r\x1f \x7f", 9)),
-              "\"\\u0000\\b\\t\\n\\f\\r\\u001f \x7f\"");
+    EXPECT_EQ(as_json(std::string_view("\0\b\t\n\f\r\x1f \x7f", 9)), "\"\\u0000\\b\\t\\n\\f\\r\\u001f \x7f\"");
     // At each place of a word, since eight bytes are looked at together.
     for (std::size_t at = 0; at < 24; ++at) {
         std::string text(24, 'x');
@@ -54,11 +53,7 @@ TEST(JsonObject, WritesEveryKindOfMember) {
     JsonObject inner;
     inner.number("b", -1).number("a", 9007199254740991);
     JsonObject object;
-    object.object("o", inner)
-        .texts("t", {"x", "y\""})
-        .boolean("f", false)
-        .text_if("none", "")
-        .raw("n", "[1]");
+    object.object("o", inner).texts("t", {"x", "y\""}).boolean("f", false).text_if("none", "").raw("n", "[1]");
     EXPECT_EQ(object.encode(), R"({"f":false,"n":[1],"o":{"a":9007199254740991,"b":-1},"t":["x","y\""]})");
     EXPECT_EQ(JsonObject().encode(), "{}");
 }
@@ -89,14 +84,13 @@ TEST(CanonicalLess, OrdersBySixteenBitUnits) {
 }
 
 TEST(IsUtf8, AcceptsShortestFormsOfScalarValuesOnly) {
-    for (const char* text :
-         {"", "abcdefghij", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
-          "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "12345678\xe4\xbf\xa1\xe7\xac\xa6"}) {
+    for (const char* text : {"", "abcdefghij", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
+                             "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf", "12345678\xe4\xbf\xa1\xe7\xac\xa6"}) {
         EXPECT_TRUE(is_utf8(text)) << text;
     }
-    for (const char* text : {"\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf", "\xed\xa0\x80",
-                             "\xe4\xbf", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff",
-                             "12345678\xe4\xbf", "\xc2\x41", "\xf0\x90\x80\x41"}) {
+    for (const char* text :
+         {"\x80", "\xc0\x80", "\xc1\xbf", "\xc2", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xe4\xbf", "\xf0\x8f\xbf\xbf",
+          "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "12345678\xe4\xbf", "\xc2\x41", "\xf0\x90\x80\x41"}) {
         EXPECT_FALSE(is_utf8(text)) << text;
     }
 }

@@ -44,7 +44,9 @@ private:
     std::filesystem::path path_;
 };
 
-int run(const std::string& command) { return std::system((command + " >/dev/null 2>&1").c_str()); }
+int run(const std::string& command) {
+    return std::system((command + " >/dev/null 2>&1").c_str());
+}
 
 TEST(CertificateAuthority, IssuesForAnOpenSslRequest) {
     const auto request = parse_request(as_bytes(read_vector("cms/p256.csr")));

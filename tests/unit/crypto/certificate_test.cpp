@@ -68,8 +68,7 @@ TEST(Certificate, PathsLeadToAnAnchorAtATime) {
               Errc::certificate_wrong_usage);
     EXPECT_EQ(validate_path(leaf, {}, {anchor}, kLongAgo, CertificateUse::tls_client).error(),
               Errc::certificate_expired);
-    EXPECT_EQ(validate_path(leaf, {anchor}, {}, kNow, CertificateUse::tls_client).error(),
-              Errc::certificate_untrusted);
+    EXPECT_EQ(validate_path(leaf, {anchor}, {}, kNow, CertificateUse::tls_client).error(), Errc::certificate_untrusted);
     const auto other = CertificateAuthority::create({"CN", "信符测试", "Test authority", "", ""}, kLongAgo,
                                                     kNow + std::chrono::days(10));
     EXPECT_EQ(validate_path(leaf, {}, {other->certificate()}, kNow, CertificateUse::tls_client).error(),

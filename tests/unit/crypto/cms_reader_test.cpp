@@ -16,7 +16,9 @@ using test::read_vector;
 
 constexpr std::size_t kWhole = 1 << 20;
 
-Bytes vector_bytes(const std::string& name) { return to_bytes(read_vector("cms/" + name)); }
+Bytes vector_bytes(const std::string& name) {
+    return to_bytes(read_vector("cms/" + name));
+}
 
 // A SignedData around `content`, with the parts of der.der that a test does not replace.
 struct Parts {
@@ -146,17 +148,21 @@ TEST(CmsReader, SaysWhyItRefuses) {
         const char* name;
         Errc expected;
     } kCases[] = {
-        {"noattr.der", Errc::cms_attributes_missing}, {"detached.der", Errc::cms_detached},
-        {"two.der", Errc::cms_several_signers},       {"mail.txt", Errc::cms_is_smime},
-        {"pem.txt", Errc::cms_is_pem},                {"sha1.der", Errc::cms_digest_algorithm},
-        {"data.der", Errc::cms_wrong_type},           {"stripped.der", Errc::cms_attributes_missing},
-        {"small.csv", Errc::cms_not_cms},             {"p256.crt", Errc::cms_not_cms},
+        {"noattr.der", Errc::cms_attributes_missing},
+        {"detached.der", Errc::cms_detached},
+        {"two.der", Errc::cms_several_signers},
+        {"mail.txt", Errc::cms_is_smime},
+        {"pem.txt", Errc::cms_is_pem},
+        {"sha1.der", Errc::cms_digest_algorithm},
+        {"data.der", Errc::cms_wrong_type},
+        {"stripped.der", Errc::cms_attributes_missing},
+        {"small.csv", Errc::cms_not_cms},
+        {"p256.crt", Errc::cms_not_cms},
     };
     for (const auto& [name, expected] : kCases) {
         const auto body = vector_bytes(name);
         for (const std::size_t size : {std::size_t{1}, kWhole}) {
-            EXPECT_EQ(read_cms(body, size).error, expected)
-                << name << ": " << read_cms(body, size).error.message();
+            EXPECT_EQ(read_cms(body, size).error, expected) << name << ": " << read_cms(body, size).error.message();
         }
     }
 }
@@ -189,8 +195,8 @@ TEST(CmsReader, ReadsALayerInsideALayerWithOffsetsOfTheBody) {
     auto content = original;
     content.push_back('m');
     parts.encapsulated = der_encode(
-        kDerSequence, {der_oid("1.2.840.113549.1.7.1"),
-                       der_encode(der_context(0), {der_encode(kDerOctetString, {content})})});
+        kDerSequence,
+        {der_oid("1.2.840.113549.1.7.1"), der_encode(der_context(0), {der_encode(kDerOctetString, {content})})});
     const auto body = parts.message();
     CmsReaderOptions leave;
     leave.trailing = CmsReaderOptions::Trailing::leave;
@@ -204,7 +210,8 @@ TEST(CmsReader, ReadsALayerInsideALayerWithOffsetsOfTheBody) {
         return {};
     };
     const auto outer_sink = [&](std::uint64_t offset, ByteView piece) -> Result<void> {
-        const auto taken = inner.complete() ? Result<std::size_t>(std::size_t{0}) : inner.feed(offset, piece, inner_sink);
+        const auto taken =
+            inner.complete() ? Result<std::size_t>(std::size_t{0}) : inner.feed(offset, piece, inner_sink);
         if (!taken) {
             return taken.error();
         }
@@ -212,7 +219,8 @@ TEST(CmsReader, ReadsALayerInsideALayerWithOffsetsOfTheBody) {
         return {};
     };
     for (std::size_t at = 0; at < body.size(); at += 100) {
-        ASSERT_TRUE(outer.feed(at, ByteView(body).subspan(at, std::min<std::size_t>(100, body.size() - at)), outer_sink));
+        ASSERT_TRUE(
+            outer.feed(at, ByteView(body).subspan(at, std::min<std::size_t>(100, body.size() - at)), outer_sink));
     }
     ASSERT_TRUE(outer.finish());
     ASSERT_TRUE(inner.finish());
@@ -253,8 +261,8 @@ TEST(CmsReader, BoundsDepthPiecesAndParts) {
     for (int piece = 0; piece < 10000; ++piece) {
         crumbs.insert(crumbs.end(), {kDerOctetString, 1, 'x'});
     }
-    parts.encapsulated = der_encode(
-        kDerSequence, {data, der_encode(der_context(0), {der_encode(kDerOctetString | 0x20, {crumbs})})});
+    parts.encapsulated =
+        der_encode(kDerSequence, {data, der_encode(der_context(0), {der_encode(kDerOctetString | 0x20, {crumbs})})});
     EXPECT_EQ(read_cms(parts.message(), kWhole).error, Errc::cms_too_many_elements);
 
     parts = Parts();

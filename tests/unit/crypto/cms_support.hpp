@@ -45,8 +45,7 @@ inline ReadCms read_cms(ByteView body, std::size_t chunk_size, crypto::CmsReader
         if (*taken < chunk.size()) {
             break;
         }
-        if (reader.complete() && at < body.size() &&
-            options.trailing == crypto::CmsReaderOptions::Trailing::refuse) {
+        if (reader.complete() && at < body.size() && options.trailing == crypto::CmsReaderOptions::Trailing::refuse) {
             const auto more = reader.feed(at, body.subspan(at), sink);
             result.error = more ? boost::system::error_code{} : more.error();
             return result;

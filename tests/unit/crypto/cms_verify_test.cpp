@@ -21,9 +21,9 @@ TEST(CmsVerify, AcceptsWhatOpenSslSigns) {
     const struct {
         const char* name;
         const char* signer;
-    } kCases[] = {{"der.der", "p256"},    {"stream.der", "p256"}, {"cades.der", "p256"}, {"keyid.der", "p256"},
+    } kCases[] = {{"der.der", "p256"},     {"stream.der", "p256"}, {"cades.der", "p256"},  {"keyid.der", "p256"},
                   {"nocerts.der", "p256"}, {"chain.der", "p256"},  {"sha512.der", "p256"}, {"p384.der", "p384"},
-                  {"rsa.der", "rsa"},      {"pss.der", "rsa"},     {"pss32.der", "rsa"},  {"ed25519.der", "ed25519"}};
+                  {"rsa.der", "rsa"},      {"pss.der", "rsa"},     {"pss32.der", "rsa"},   {"ed25519.der", "ed25519"}};
     for (const auto& [name, signer] : kCases) {
         const auto message = read_cms_vector(name);
         ASSERT_FALSE(message.error) << name << ": " << message.error.message();
@@ -123,7 +123,8 @@ TEST(CmsVerify, NoChangedOctetMakesAnotherStatement) {
         const auto enrolled = certificate_vector("p256");
         int unharmed = 0;
         for (std::size_t at = 0; at < body.size(); ++at) {
-            for (const auto flip : {std::uint8_t{0x01}, std::uint8_t{0x02}, std::uint8_t{0x20}, std::uint8_t{0x80}, std::uint8_t{0xff}}) {
+            for (const auto flip :
+                 {std::uint8_t{0x01}, std::uint8_t{0x02}, std::uint8_t{0x20}, std::uint8_t{0x80}, std::uint8_t{0xff}}) {
                 auto changed = body;
                 changed[at] ^= flip;
                 const auto message = read_cms(changed, changed.size());
@@ -170,8 +171,7 @@ TEST(SignedAttributes, MustBeSortedOnceAndComplete) {
         EXPECT_EQ(parse_signed_attributes(join(fewer)).error(), Errc::cms_attribute_missing) << left_out;
     }
     EXPECT_EQ(parse_signed_attributes(der_encode(kDerSet, {})).error(), Errc::cms_attributes_malformed);
-    EXPECT_EQ(parse_signed_attributes(der_encode(kDerSet, {Bytes(17 * 1024)})).error(),
-              Errc::cms_attributes_malformed);
+    EXPECT_EQ(parse_signed_attributes(der_encode(kDerSet, {Bytes(17 * 1024)})).error(), Errc::cms_attributes_malformed);
     const auto two_values = der_encode(
         kDerSequence, {der_oid("1.2.840.113549.1.9.3"),
                        der_encode(kDerSet, {der_oid("1.2.840.113549.1.7.1"), der_oid("1.2.840.113549.1.7.1")})});

@@ -66,11 +66,12 @@ TEST(CmsWriter, SatisfiesOpenSsl) {
     std::filesystem::create_directory(folder);
     // Several rounds, since every other signature is one whose s was replaced.
     for (int round = 0; round < 6; ++round) {
-        const auto body = write(key_vector("p256"), test::certificate_vector("p256"), test::read_vector("cms/content.csv"));
+        const auto body =
+            write(key_vector("p256"), test::certificate_vector("p256"), test::read_vector("cms/content.csv"));
         std::ofstream(folder / "message", std::ios::binary) << as_text(body);
-        const auto command = "openssl cms -verify -binary -inform DER -purpose any -in " + (folder / "message").string() +
-                             " -CAfile " + test::vector_path("cms/authority.pem") + " -out " +
-                             (folder / "content").string() + " 2>/dev/null";
+        const auto command = "openssl cms -verify -binary -inform DER -purpose any -in " +
+                             (folder / "message").string() + " -CAfile " + test::vector_path("cms/authority.pem") +
+                             " -out " + (folder / "content").string() + " 2>/dev/null";
         EXPECT_EQ(std::system(command.c_str()), 0);
         EXPECT_EQ(test::read_file((folder / "content").string()), test::read_vector("cms/content.csv"));
     }

@@ -75,10 +75,9 @@ TEST(Merkle, GivesTheKnownRoots) {
 }
 
 TEST(Merkle, VerifiesTheKnownInclusionProof) {
-    const Hashes proof{
-        test::hex_array<32>("96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7"),
-        test::hex_array<32>("5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e"),
-        test::hex_array<32>("6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4")};
+    const Hashes proof{test::hex_array<32>("96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7"),
+                       test::hex_array<32>("5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e"),
+                       test::hex_array<32>("6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4")};
     EXPECT_TRUE(verify_inclusion(leaf_hash({}), 0, 8, proof, test::hex_array<32>(kRoots[7])));
 }
 
@@ -120,8 +119,7 @@ TEST(Merkle, AcceptsEveryTrueConsistencyProofAndNoChangedOne) {
                     changed[i][31] ^= 1;
                     EXPECT_FALSE(verify_consistency(m, old_root, n, root, changed)) << m << " to " << n;
                 }
-                EXPECT_FALSE(
-                    verify_consistency(m, old_root, n, root, std::span(proof).first(proof.size() - 1)));
+                EXPECT_FALSE(verify_consistency(m, old_root, n, root, std::span(proof).first(proof.size() - 1)));
             }
             proof.push_back(root);
             EXPECT_FALSE(verify_consistency(m, old_root, n, root, proof)) << m << " to " << n << ", longer";
@@ -178,8 +176,8 @@ TEST(TilePath, SpellsTheSpecificationsExamples) {
 }
 
 TEST(TilePath, ReadsBackOnlyTheCanonicalForm) {
-    for (const char* text : {"tile/0/x001/x234/067", "tile/0/273.p/112", "tile/63/000.p/1",
-                             "tile/entries/005.p/17", "tile/entries/x999/999"}) {
+    for (const char* text : {"tile/0/x001/x234/067", "tile/0/273.p/112", "tile/63/000.p/1", "tile/entries/005.p/17",
+                             "tile/entries/x999/999"}) {
         const auto tile = parse_tile_path(text);
         ASSERT_TRUE(tile) << text;
         EXPECT_EQ(tile_path(*tile), text);

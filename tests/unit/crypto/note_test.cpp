@@ -10,8 +10,7 @@
 namespace xinfu::crypto {
 namespace {
 
-constexpr std::string_view kExampleKey =
-    "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
+constexpr std::string_view kExampleKey = "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k";
 constexpr std::string_view kExampleNote =
     "This is an example message.\n"
     "\n"
@@ -140,10 +139,10 @@ TEST(Checkpoint, IsWrittenAsItIsRead) {
 
 TEST(Checkpoint, RefusesOtherForms) {
     const std::string root = to_base64(Bytes(32, 1)) + "\n";
-    for (const std::string& text : std::vector<std::string>{
-             std::string(), "o\n1\n", "o\n01\n" + root, "o\n-1\n" + root, "o\n1 \n" + root, "\n1\n" + root,
-             "o\n1\n" + to_base64(Bytes(31, 1)) + "\n", "o\n1\n" + root + "\n", "o\n1\n" + root + "x",
-             "o\n18446744073709551616\n" + root}) {
+    for (const std::string& text :
+         std::vector<std::string>{std::string(), "o\n1\n", "o\n01\n" + root, "o\n-1\n" + root, "o\n1 \n" + root,
+                                  "\n1\n" + root, "o\n1\n" + to_base64(Bytes(31, 1)) + "\n", "o\n1\n" + root + "\n",
+                                  "o\n1\n" + root + "x", "o\n18446744073709551616\n" + root}) {
         EXPECT_EQ(parse_checkpoint(text).error(), Errc::checkpoint_malformed) << text;
     }
 }

@@ -82,8 +82,7 @@ TEST(StreamOpener, NoticesEveryTruncation) {
     for (const std::size_t size :
          {std::size_t{0}, std::size_t{15}, std::size_t{16}, kStreamChunkBytes + 15, kStreamChunkBytes + 16,
           kStreamChunkBytes + 17, 2 * (kStreamChunkBytes + 16), sealed.size() - 1}) {
-        EXPECT_EQ(open(ByteView(sealed).first(size), 4096).error(), Errc::seal_not_opened)
-            << "cut after byte " << size;
+        EXPECT_EQ(open(ByteView(sealed).first(size), 4096).error(), Errc::seal_not_opened) << "cut after byte " << size;
     }
 }
 
@@ -99,8 +98,7 @@ TEST(StreamOpener, NoticesMovedRepeatedMissingAndAppendedChunks) {
         return bytes;
     };
     EXPECT_TRUE(open(join({0, 1, 2}), 4096));
-    for (const auto& order :
-         {join({1, 0, 2}), join({0, 0, 1, 2}), join({0, 2}), join({0, 1, 2, 2}), join({2})}) {
+    for (const auto& order : {join({1, 0, 2}), join({0, 0, 1, 2}), join({0, 2}), join({0, 1, 2, 2}), join({2})}) {
         EXPECT_EQ(open(order, 4096).error(), Errc::seal_not_opened);
     }
 }

@@ -22,8 +22,7 @@ TEST(Sealer, OpensTheSpecificationsVectors) {
     sealed = to_bytes(nonce);
     const Bytes second = test::hex("986ec1832593df5443a179437fd083bf3fdb41abd740a21f71eb769d");
     sealed.insert(sealed.end(), second.begin(), second.end());
-    EXPECT_EQ(Sealer(Bytes(32, 3)).open(sealed, as_bytes("c2sp.org/XAES-256-GCM")).value(),
-              to_bytes("XAES-256-GCM"));
+    EXPECT_EQ(Sealer(Bytes(32, 3)).open(sealed, as_bytes("c2sp.org/XAES-256-GCM")).value(), to_bytes("XAES-256-GCM"));
 }
 
 TEST(Sealer, OpensWhatAnotherSealerOfTheSameKeySealed) {

@@ -96,14 +96,30 @@ TEST(Handshake, ProvesATls12TranscriptAndNothingElse) {
     const auto certificate = certificate_vector("p256");
     const auto verify = [&](std::string_view text) {
         const auto octets = test::hex(text);
-        return verify_client_proof(certificate,
-                                   {false, octets, "SHA-256", true, *key->sign(octets)});
+        return verify_client_proof(certificate, {false, octets, "SHA-256", true, *key->sign(octets)});
     };
-    EXPECT_TRUE(verify("01000002aabb" "02000001cc" "0b000000" "10000001dd"));
-    EXPECT_FALSE(verify("01000002aabb" "02000001cc" "0b000000"));             // ends too early
-    EXPECT_FALSE(verify("02000001cc" "01000002aabb" "10000001dd"));           // in another order
-    EXPECT_FALSE(verify("01000002aabb" "02000001cc" "10000001dd" "00"));      // something after it
-    EXPECT_FALSE(verify("01000002aabb" "02000001cc" "10000002dd"));           // cut
+    EXPECT_TRUE(
+        verify("01000002aabb"
+               "02000001cc"
+               "0b000000"
+               "10000001dd"));
+    EXPECT_FALSE(
+        verify("01000002aabb"
+               "02000001cc"
+               "0b000000"));  // ends too early
+    EXPECT_FALSE(
+        verify("02000001cc"
+               "01000002aabb"
+               "10000001dd"));  // in another order
+    EXPECT_FALSE(
+        verify("01000002aabb"
+               "02000001cc"
+               "10000001dd"
+               "00"));  // something after it
+    EXPECT_FALSE(
+        verify("01000002aabb"
+               "02000001cc"
+               "10000002dd"));  // cut
     EXPECT_FALSE(verify(""));
 }
 

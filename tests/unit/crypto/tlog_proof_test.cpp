@@ -12,8 +12,7 @@ namespace {
 const NoteVerifier kLog =
     NoteVerifier::parse("city.example/log+914b00a3+AepKbGPinFIKvvVQexMuxfmVR3auvr57kkIe6mkURtIs").value();
 const NoteVerifier kWitness =
-    NoteVerifier::parse("province.example/witness+cbe98e10+BP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY")
-        .value();
+    NoteVerifier::parse("province.example/witness+cbe98e10+BP0XJDhaoMdbZPt4zWAvodmR/ev3axPFjtcC6sg16fYY").value();
 
 std::string receipt() {
     return test::read_vector("tlog/entry-123.tlog-proof");
@@ -70,12 +69,11 @@ TEST(TlogProof, RefusesOtherFormsAndSizes) {
     }
     EXPECT_TRUE(parse_tlog_proof(first + "index 0\n\nnote"));
     for (const std::string& text : std::vector<std::string>{
-             first, "c2sp.org/tlog-proof@v2\nindex 0\n\nnote", first + "index 00\n\nnote",
-             first + "index -1\n\nnote", first + "index +1\n\nnote", first + "index \n\nnote",
-             first + "index 18446744073709551616\n\nnote", first + "extra \nindex 0\n\nnote",
-             first + "extra x\nindex 0\n\nnote", first + "index 0\nextra eA==\n\nnote",
-             first + "index 0\n" + hash + "note", first + "index 0\n\n", first + "index 0\r\n\nnote",
-             first + "index 0\n" + to_base64(Bytes(31, 1)) + "\n\nnote",
+             first, "c2sp.org/tlog-proof@v2\nindex 0\n\nnote", first + "index 00\n\nnote", first + "index -1\n\nnote",
+             first + "index +1\n\nnote", first + "index \n\nnote", first + "index 18446744073709551616\n\nnote",
+             first + "extra \nindex 0\n\nnote", first + "extra x\nindex 0\n\nnote",
+             first + "index 0\nextra eA==\n\nnote", first + "index 0\n" + hash + "note", first + "index 0\n\n",
+             first + "index 0\r\n\nnote", first + "index 0\n" + to_base64(Bytes(31, 1)) + "\n\nnote",
              first + "index 0\n" + too_many + "\nnote",
              first + "extra " + to_base64(Bytes(kEntrySizeBytesMax + 1, 1)) + "\nindex 0\n\nnote",
              first + "index 0\n\n" + std::string(kProofSizeBytesMax, 'n')}) {

@@ -242,8 +242,7 @@ private:
     void answer(const GatewayRequest& request) {
         GatewayReply reply;
         switch (request.body_case()) {
-            case GatewayRequest::kOpenSubmission:
-                return open(request);
+            case GatewayRequest::kOpenSubmission: return open(request);
             case GatewayRequest::kGetSubmission:
                 if (request.get_submission().id() == "none") {
                     return problem("XF-2005", request.id());
@@ -257,8 +256,7 @@ private:
                 send(reply, request.id(), true);
                 reply.mutable_text()->set_part("second\n");
                 break;
-            case GatewayRequest::kGetDefects:
-                return send_defects(request.id(), "c");
+            case GatewayRequest::kGetDefects: return send_defects(request.id(), "c");
             case GatewayRequest::kGetOriginal: {
                 auto pair = boundary::make_stream_pair().value();
                 reply.mutable_original()->set_length(kOriginalBytes);
@@ -276,9 +274,7 @@ private:
                 });
                 return;
             }
-            case GatewayRequest::kListCatalogs:
-                reply.mutable_catalog_names()->add_catalogs()->set_name("c");
-                break;
+            case GatewayRequest::kListCatalogs: reply.mutable_catalog_names()->add_catalogs()->set_name("c"); break;
             case GatewayRequest::kGetCatalog: {
                 reply.mutable_catalog()->set_name("c");
                 auto& field = *reply.mutable_catalog()->add_fields();
@@ -300,21 +296,15 @@ private:
                 reply.mutable_text()->set_part(R"({"CF_WSH":"二号"})");
                 break;
             case GatewayRequest::kReadTile:
-            case GatewayRequest::kReadEntries:
-                reply.mutable_text()->set_part("tile");
-                break;
+            case GatewayRequest::kReadEntries: reply.mutable_text()->set_part("tile"); break;
             case GatewayRequest::kOpenSession:
                 if (request.open_session().password() != "right") {
                     return problem("XF-1007", request.id());
                 }
                 reply.mutable_session()->set_token("token-1");
                 break;
-            case GatewayRequest::kCloseSession:
-                reply.mutable_done();
-                break;
-            case GatewayRequest::kGetStatus:
-                reply.mutable_status()->set_node("city");
-                break;
+            case GatewayRequest::kCloseSession: reply.mutable_done(); break;
+            case GatewayRequest::kGetStatus: reply.mutable_status()->set_node("city"); break;
             case GatewayRequest::kGetMetrics: {
                 auto& sample = *reply.mutable_metrics()->add_samples();
                 sample.set_name("xinfu_log_size");
@@ -322,8 +312,7 @@ private:
                 reply.mutable_metrics()->set_ready(true);
                 break;
             }
-            default:
-                return;
+            default: return;
         }
         send(std::move(reply), request.id());
     }
@@ -427,7 +416,8 @@ public:
     // Raw bytes through openssl, for requests that curl would not send.
     Ran raw(const std::string& shell_that_prints) const {
         const Pki& pki = Pki::get();
-        return run_command("( " + shell_that_prints + " ) | timeout 20 openssl s_client -quiet -ign_eof -connect localhost:" +
+        return run_command("( " + shell_that_prints +
+                           " ) | timeout 20 openssl s_client -quiet -ign_eof -connect localhost:" +
                            std::to_string(port_) + " -CAfile " + pki.path("ca.pem") + " -cert " + pki.path("dept.pem") +
                            " -key " + pki.path("dept.key") + " 2>/dev/null");
     }

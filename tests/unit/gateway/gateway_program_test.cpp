@@ -11,14 +11,18 @@ using test::GatewayProcess;
 using test::Pki;
 using test::run_command;
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+}
 
 std::string file_of(std::size_t size, const std::string& name) {
     Pki::run("head -c " + std::to_string(size) + " /dev/urandom > " + Pki::get().path(name));
     return Pki::get().path(name);
 }
 
-std::string status_and(const std::string& format) { return " -o /dev/null -w '%{http_code} " + format + "' "; }
+std::string status_and(const std::string& format) {
+    return " -o /dev/null -w '%{http_code} " + format + "' ";
+}
 
 class GatewayProgram : public testing::Test {
 protected:
@@ -56,8 +60,8 @@ TEST_F(GatewayProgram, StreamsALargeFileHoweverItComes) {
     for (const std::string options : {"", "-H 'Expect:'", "-H 'Transfer-Encoding: chunked'", "--tls-max 1.2",
                                       "-H 'Expect: 100-continue' --limit-rate 20M"}) {
         const std::string name = "large" + std::to_string(n++);
-        const auto ran = gateway.curl(options + status_and("") + "-T " + file + " " +
-                                      gateway.url("/v1/submissions/c/" + name));
+        const auto ran =
+            gateway.curl(options + status_and("") + "-T " + file + " " + gateway.url("/v1/submissions/c/" + name));
         EXPECT_EQ(ran.output, "201 ") << options;
         EXPECT_TRUE(vault->seen().bodies[name] == body) << options;
     }
@@ -90,7 +94,8 @@ TEST_F(GatewayProgram, AnswersAsSoonAsTheOutcomeIsThere) {
 TEST_F(GatewayProgram, ShowsDefects) {
     const auto file = file_of(100, "tiny");
     const auto ran = gateway.curl("-T " + file + " " + gateway.url("/v1/submissions/c/defective"));
-    EXPECT_TRUE(contains(ran.output, "\"line\":2,\"field\":\"CF_XDR_MC\",\"code\":\"XF-4001\",\"severity\":\"error\"")) << ran.output.substr(0, 2000);
+    EXPECT_TRUE(contains(ran.output, "\"line\":2,\"field\":\"CF_XDR_MC\",\"code\":\"XF-4001\",\"severity\":\"error\""))
+        << ran.output.substr(0, 2000);
     const auto count = [](const std::string& text, const std::string& part) {
         std::size_t found = 0;
         for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; ++at) {
@@ -98,7 +103,7 @@ TEST_F(GatewayProgram, ShowsDefects) {
         }
         return found;
     };
-    EXPECT_EQ(count(ran.output, "\"severity\":\"error\""), 1000U);    // of 1200
+    EXPECT_EQ(count(ran.output, "\"severity\":\"error\""), 1000U);  // of 1200
     EXPECT_EQ(count(ran.output, "\"severity\":\"warning\""), 300U);
     EXPECT_TRUE(contains(ran.output, "\"defects_total\":1500"));
 
@@ -107,7 +112,10 @@ TEST_F(GatewayProgram, ShowsDefects) {
     EXPECT_EQ(count(all.output, "\"severity\":\"warning\""), 300U);
     EXPECT_TRUE(contains(all.output, "\"defects_total\":1200,\"warnings\":[{"));
     const auto sheet = gateway.curl("-H 'Accept: text/csv' " + gateway.url("/v1/submissions/id-2/defects"));
-    EXPECT_TRUE(sheet.output.starts_with("\xef\xbb\xbf" "行号,字段")) << sheet.output.substr(0, 200);
+    EXPECT_TRUE(
+        sheet.output.starts_with("\xef\xbb\xbf"
+                                 "行号,字段"))
+        << sheet.output.substr(0, 200);
     EXPECT_TRUE(contains(sheet.output, "\r\n2,行政相对人名称,")) << sheet.output.substr(0, 200);
     EXPECT_EQ(count(sheet.output, "\r\n"), 1501U);
 }
@@ -137,8 +145,10 @@ TEST_F(GatewayProgram, AnswersReadings) {
     EXPECT_EQ(vault->wait_for(GatewayRequest::kReadTile).read_tile().width(), 5U);
     const auto original = gateway.curl(gateway.url("/v1/submissions/id-1/original"));
     EXPECT_TRUE(original.output == std::string(test::FakeVault::kOriginalBytes, 'o')) << original.output.size();
-    const auto query = gateway.curl("--json '{\"subject\":\"x\",\"purpose\":\"y\"}' " + gateway.url("/v1/records/c/query"));
-    EXPECT_EQ(query.output, "{\"records\":[{\"CF_WSH\":\"一号\"},{\"CF_WSH\":\"二号\"}],\"count\":2,\"receipt\":\"evidence\\n\"}\n");
+    const auto query =
+        gateway.curl("--json '{\"subject\":\"x\",\"purpose\":\"y\"}' " + gateway.url("/v1/records/c/query"));
+    EXPECT_EQ(query.output,
+              "{\"records\":[{\"CF_WSH\":\"一号\"},{\"CF_WSH\":\"二号\"}],\"count\":2,\"receipt\":\"evidence\\n\"}\n");
     EXPECT_TRUE(contains(gateway.curl("-d '{}' " + gateway.url("/v1/records/c/query")).output, "XF-1106"));
     EXPECT_TRUE(contains(gateway.curl("--json '{}' " + gateway.url("/v1/records/c/query")).output, "XF-1109"));
 }
@@ -166,7 +176,8 @@ TEST_F(GatewayProgram, KeepsConnectionsAndTakesPipelinedRequests) {
     const auto ran = gateway.curl("-o /dev/null -o /dev/null -w '%{num_connects} ' " + status + " " + status);
     EXPECT_EQ(ran.output, "1 0 ");
     const auto pipelined = gateway.raw(
-        "printf 'PUT /v1/submissions/c/p HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 5\\r\\n\\r\\nhelloGET /v1/status HTTP/1.1\\r\\n"
+        "printf 'PUT /v1/submissions/c/p HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 5\\r\\n\\r\\nhelloGET /v1/status "
+        "HTTP/1.1\\r\\n"
         "Host: x\\r\\n\\r\\nGET /v1/nothing HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n'");
     const auto first = pipelined.output.find("HTTP/1.1 201 Created");
     const auto second = pipelined.output.find("HTTP/1.1 200 OK");
@@ -189,15 +200,21 @@ TEST_F(GatewayProgram, AnswersWhatIsNoRequestOfTheContract) {
              {"GET /v1/status HTTP/1.0\\r\\n" + host, "505", "XF-1118"},
              {"GET /v1/status HTTP/1.1\\r\\n", "400", "XF-1111"},
              {"nonsense\\r\\n", "400", "XF-1111"},
-             {"PUT /v1/submissions/c/x HTTP/1.1\\r\\nContent-Length: 5\\r\\nTransfer-Encoding: chunked\\r\\n" + host, "400", "XF-1111"},
-             {"PUT /v1/submissions/c/x HTTP/1.1\\r\\nContent-Length: 5\\r\\nContent-Length: 6\\r\\n" + host, "400", "XF-1111"},
-             {"PUT /v1/submissions/c/x HTTP/1.1\\r\\nContent-Length: 5\\r\\nExpect: magic\\r\\n" + host, "417", "XF-1115"},
-             {"PUT /v1/submissions/c/x HTTP/1.1\\r\\nContent-Length: 5\\r\\nContent-Encoding: gzip\\r\\n" + host, "415", "XF-1116"},
+             {"PUT /v1/submissions/c/x HTTP/1.1\\r\\nContent-Length: 5\\r\\nTransfer-Encoding: chunked\\r\\n" + host,
+              "400", "XF-1111"},
+             {"PUT /v1/submissions/c/x HTTP/1.1\\r\\nContent-Length: 5\\r\\nContent-Length: 6\\r\\n" + host, "400",
+              "XF-1111"},
+             {"PUT /v1/submissions/c/x HTTP/1.1\\r\\nContent-Length: 5\\r\\nExpect: magic\\r\\n" + host, "417",
+              "XF-1115"},
+             {"PUT /v1/submissions/c/x HTTP/1.1\\r\\nContent-Length: 5\\r\\nContent-Encoding: gzip\\r\\n" + host, "415",
+              "XF-1116"},
              {"PUT /v1/submissions/c/x HTTP/1.1\\r\\nContent-Length: 99999999999999\\r\\n" + host, "413", "XF-1102"},
-             {"GET /v1/status HTTP/1.1\\r\\nX-Large: $(head -c 9000 /dev/zero | tr '\\0' x)\\r\\n" + host, "431", "XF-1101"},
+             {"GET /v1/status HTTP/1.1\\r\\nX-Large: $(head -c 9000 /dev/zero | tr '\\0' x)\\r\\n" + host, "431",
+              "XF-1101"},
          }) {
         const auto ran = gateway.raw("printf \"" + request + "Connection: close\\r\\n\\r\\n\"");
-        EXPECT_TRUE(ran.output.starts_with("HTTP/1.1 " + status)) << request.substr(0, 100) << ": " << ran.output.substr(0, 300);
+        EXPECT_TRUE(ran.output.starts_with("HTTP/1.1 " + status))
+            << request.substr(0, 100) << ": " << ran.output.substr(0, 300);
         EXPECT_TRUE(contains(ran.output, code)) << request.substr(0, 100) << ": " << ran.output.substr(0, 600);
     }
     EXPECT_TRUE(contains(gateway.curl("-i -X POST " + gateway.url("/v1/status")).output, "Allow: GET\r\n"));
@@ -232,8 +249,11 @@ TEST_F(GatewayProgram, AnswersUnavailableWhileTheVaultIsAwayAndGoesOnAfterwards)
     // A connection that was proven to the vault that goes.
     std::string kept;
     std::thread client([&] {
-        kept = gateway.raw("printf 'GET /v1/status HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'; sleep 1.5; "
-                           "printf 'GET /v1/status HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'").output;
+        kept = gateway
+                   .raw(
+                       "printf 'GET /v1/status HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'; sleep 1.5; "
+                       "printf 'GET /v1/status HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'")
+                   .output;
     });
     std::this_thread::sleep_for(std::chrono::milliseconds(700));
     vault.reset();
@@ -254,8 +274,9 @@ TEST_F(GatewayProgram, FinishesWhatWasBegunOnSigterm) {
     const auto file = file_of(5'000'000, "large");
     std::string answer;
     std::thread client([&] {
-        answer = gateway.curl(status_and("") + "--limit-rate 3M -T " + file + " " +
-                              gateway.url("/v1/submissions/c/drained")).output;
+        answer =
+            gateway.curl(status_and("") + "--limit-rate 3M -T " + file + " " + gateway.url("/v1/submissions/c/drained"))
+                .output;
     });
     vault->wait_for(GatewayRequest::kOpenSubmission);
     ::kill(gateway.pid(), SIGTERM);
@@ -287,7 +308,8 @@ TEST_F(GatewayProgram, ServesMetricsWithoutTls) {
 TEST(GatewayProgramLimits, EndABodyThatDoesNotComeAndAHeadThatDoesNotEnd) {
     GatewayProcess gateway("    body_bytes_per_second: 5000\n    body_window_seconds: 1\n    head_seconds: 1\n");
     auto vault = gateway.connect_vault();
-    const auto body = gateway.raw("printf 'PUT /v1/submissions/c/slow HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 200000\\r\\n\\r\\nx'; sleep 3");
+    const auto body = gateway.raw(
+        "printf 'PUT /v1/submissions/c/slow HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 200000\\r\\n\\r\\nx'; sleep 3");
     EXPECT_EQ(body.output, "");
     EXPECT_TRUE(vault->wait_for(GatewayRequest::kFinishSubmission).finish_submission().aborted());
     const auto began = std::chrono::steady_clock::now();

@@ -1,8 +1,8 @@
 // What leaves the node: problems as RFC 9457 and the contract say, sheets a spreadsheet opens and does not run.
 #include "daemon/gateway/render.hpp"
 
-#include <boost/json.hpp>
 #include <gtest/gtest.h>
+#include <boost/json.hpp>
 
 #include "policies/codes.hpp"
 

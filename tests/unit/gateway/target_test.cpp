@@ -27,8 +27,9 @@ TEST(Target, NamesAreUtf8WithoutSlashesAndControls) {
     }
     EXPECT_TRUE(is_submission_name(std::string(200, 'x')));
     EXPECT_FALSE(is_submission_name(std::string(201, 'x')));
-    const std::vector<std::string> bad{"", "a/b", std::string("a\0b", 3), "a\tb", "a\x7f", "\xc2\x85", "\xff", "\xc3",
-                                       "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe0\x80\x80"};
+    const std::vector<std::string> bad{
+        "",         "a/b",          std::string("a\0b", 3), "a\tb",        "a\x7f", "\xc2\x85", "\xff", "\xc3",
+        "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80",     "\xe0\x80\x80"};
     for (const auto& name : bad) {
         EXPECT_FALSE(is_submission_name(name)) << testing::PrintToString(name);
     }
@@ -43,9 +44,21 @@ TEST(Target, TilesHaveOneSpellingEach) {
     EXPECT_EQ(parse({"273.p", "112"})->index, 273U);
     EXPECT_EQ(parse({"273.p", "112"})->width, 112U);
     EXPECT_EQ(parse({"x001", "000.p", "1"})->index, 1000U);
-    const std::vector<Segments> bad{{},         {"0"},        {"0000"},         {"x000"},        {"x000", "001"},
-                                    {"001", "001"}, {"x001", "x001"}, {"000.p", "0"},  {"000.p", "256"}, {"000.p", "01"},
-                                    {"000.p"},  {"00a"},      {"000", "p", "1"}, {"x01", "000"},  {"-01"},
+    const std::vector<Segments> bad{{},
+                                    {"0"},
+                                    {"0000"},
+                                    {"x000"},
+                                    {"x000", "001"},
+                                    {"001", "001"},
+                                    {"x001", "x001"},
+                                    {"000.p", "0"},
+                                    {"000.p", "256"},
+                                    {"000.p", "01"},
+                                    {"000.p"},
+                                    {"00a"},
+                                    {"000", "p", "1"},
+                                    {"x01", "000"},
+                                    {"-01"},
                                     {"x999", "x999", "x999", "x999", "x999", "x999", "999"}};
     for (const auto& segments : bad) {
         EXPECT_FALSE(parse(segments).has_value()) << testing::PrintToString(segments);

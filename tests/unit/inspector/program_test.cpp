@@ -14,8 +14,8 @@ std::string large_row(int number) {
     for (int i = 0; i < 1200; ++i) {
         facts += "违";
     }
-    return "示例商贸有限公司,法人及非法人组织,91350100M000100Y43,张三,丹市监处罚〔2026〕" +
-           std::to_string(number) + "号,未按规定公示信息," + facts +
+    return "示例商贸有限公司,法人及非法人组织,91350100M000100Y43,张三,丹市监处罚〔2026〕" + std::to_string(number) +
+           "号,未按规定公示信息," + facts +
            ",《企业信息公示暂行条例》第十八条,罚款,罚款0.5万元,0.5,2026/11/18,2099/12/31,示例市场监督管理局,"
            "11100000MB0143028R,示例市场监督管理局,11100000MB0143028R\n";
 }
@@ -52,8 +52,7 @@ TEST(InspectorProgram, ReadsALargeFileBehindItsWallsInConstantMemory) {
     std::printf(
         "%.0f MB/s of processor time (of which in the kernel %.0f %%), %ld KiB at most\n",
         static_cast<double>(body.size()) / seconds / 1e6,
-        100 * (static_cast<double>(used.ru_stime.tv_sec) + static_cast<double>(used.ru_stime.tv_usec) / 1e6) /
-            seconds,
+        100 * (static_cast<double>(used.ru_stime.tv_sec) + static_cast<double>(used.ru_stime.tv_usec) / 1e6) / seconds,
         used.ru_maxrss);
 }
 

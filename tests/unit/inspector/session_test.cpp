@@ -18,9 +18,8 @@ const char* const kHeader =
 
 std::string row(int number, const std::string& facts = "当事人未按规定公示年度报告",
                 const std::string& date = "2026/11/18") {
-    return "示例商贸有限公司,法人及非法人组织,91350100M000100Y43,张三,丹市监处罚〔2026〕" +
-           std::to_string(number) + "号,未按规定公示信息," + facts +
-           ",《企业信息公示暂行条例》第十八条,罚款,罚款0.5万元,0.5," + date +
+    return "示例商贸有限公司,法人及非法人组织,91350100M000100Y43,张三,丹市监处罚〔2026〕" + std::to_string(number) +
+           "号,未按规定公示信息," + facts + ",《企业信息公示暂行条例》第十八条,罚款,罚款0.5万元,0.5," + date +
            ",2099/12/31,示例市场监督管理局,11100000MB0143028R,示例市场监督管理局,11100000MB0143028R\n";
 }
 
@@ -119,12 +118,11 @@ TEST_F(SessionTest, CutsARecordThatFillsMoreThanAPacketBetweenItsFields) {
 
 TEST_F(SessionTest, TellsDefectsWithTheLinesOfTheSender) {
     const auto content = "\xEF\xBB\xBF" + std::string{kHeader} + row(1) +
-                         row(2, "\"第一行\r\n第二行, 含\"\"引号\"\"\"") + row(3, "") +
-                         row(4, "事实", "2026/13/01") + "too,few\n\n" + row(5, "事实", "2026/11/02");
+                         row(2, "\"第一行\r\n第二行, 含\"\"引号\"\"\"") + row(3, "") + row(4, "事实", "2026/13/01") +
+                         "too,few\n\n" + row(5, "事实", "2026/11/02");
     const auto told = vault_.inspect(signer_->sign(content));
     EXPECT_EQ(told.code(), "");
-    EXPECT_EQ(told.findings(),
-              (Strings{"5 CF_SY XF-4002", "6 CF_JDRQ XF-4006", "7  XF-4001", "9 CF_JDRQ XF-4044"}));
+    EXPECT_EQ(told.findings(), (Strings{"5 CF_SY XF-4002", "6 CF_JDRQ XF-4006", "7  XF-4001", "9 CF_JDRQ XF-4044"}));
     EXPECT_EQ(told.verdict.records(), 6u);
     EXPECT_EQ(told.verdict.defective(), 3u);
     EXPECT_EQ(told.verdict.warned(), 1u);
@@ -201,34 +199,27 @@ TEST_F(SessionTest, RefusesPackagesForOneNamedReason) {
     EXPECT_EQ(vault_.inspect(signer_->sign(content, "-binary -outform DER")).code(), "XF-3002");
     EXPECT_EQ(vault_.inspect(good.substr(0, good.size() / 2)).code(), "XF-3003");
     EXPECT_EQ(vault_.inspect(good + "x").code(), "XF-3004");
-    EXPECT_EQ(vault_.inspect(signer_->sign(content, "-binary -nodetach -outform DER -noattr")).code(),
-              "XF-3007");
-    EXPECT_EQ(vault_.inspect(signer_->sign(content, "-binary -nodetach -outform DER -md sha1")).code(),
-              "XF-3008");
-    EXPECT_EQ(vault_.inspect(signer_->sign(content, "-binary -nodetach -outform DER -econtent_type 1.2.3.4"))
-                  .code(),
+    EXPECT_EQ(vault_.inspect(signer_->sign(content, "-binary -nodetach -outform DER -noattr")).code(), "XF-3007");
+    EXPECT_EQ(vault_.inspect(signer_->sign(content, "-binary -nodetach -outform DER -md sha1")).code(), "XF-3008");
+    EXPECT_EQ(vault_.inspect(signer_->sign(content, "-binary -nodetach -outform DER -econtent_type 1.2.3.4")).code(),
               "XF-3016");
     EXPECT_EQ(vault_.inspect(signer_->sign(content, "-binary -nodetach")).code(), "XF-3033");
     EXPECT_EQ(vault_.inspect(signer_->sign(content, "-binary -nodetach -outform PEM")).code(), "XF-3034");
     signer_->run("cms -encrypt -in content -outform DER -out encrypted -aes-256-gcm cert.pem");
     EXPECT_EQ(vault_.inspect(test::read_file(signer_->folder() / "encrypted")).code(), "XF-3028");
-    signer_->run(
-        "cms -sign -in content -signer cert.pem -inkey key.pem -binary -nodetach -outform DER -out once");
+    signer_->run("cms -sign -in content -signer cert.pem -inkey key.pem -binary -nodetach -outform DER -out once");
     signer_->run(
         "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=two -keyout key2.pem -out "
         "cert2.pem");
-    signer_->run(
-        "cms -resign -in once -inform DER -signer cert2.pem -inkey key2.pem -outform DER -out twice");
+    signer_->run("cms -resign -in once -inform DER -signer cert2.pem -inkey key2.pem -outform DER -out twice");
     EXPECT_EQ(vault_.inspect(test::read_file(signer_->folder() / "twice")).code(), "XF-3006");
 }
 
 TEST_F(SessionTest, NeverPassesATruncatedFile) {
-    for (const std::string options :
-         {"-binary -nodetach -outform DER", "-binary -nodetach -stream -outform DER"}) {
+    for (const std::string options : {"-binary -nodetach -outform DER", "-binary -nodetach -stream -outform DER"}) {
         const auto good = signer_->sign(table(2), options);
         for (std::size_t size = 0; size < good.size(); size += 13) {
-            EXPECT_NE(vault_.inspect_whole(good.substr(0, size)).code(), "")
-                << options << " cut after " << size;
+            EXPECT_NE(vault_.inspect_whole(good.substr(0, size)).code(), "") << options << " cut after " << size;
         }
     }
 }
@@ -244,11 +235,7 @@ TEST_F(SessionTest, KnowsNoCatalogThatWasNotLoaded) {
 std::string manifest(const std::string& name = "2026-11.csv") {
     const std::string digest(64, 'a');
     crypto::JsonObject counts;
-    counts.number("records", 3)
-        .number("stored", 3)
-        .number("duplicate", 0)
-        .number("defective", 0)
-        .number("warned", 0);
+    counts.number("records", 3).number("stored", 3).number("duplicate", 0).number("defective", 0).number("warned", 0);
     crypto::JsonObject whole;
     whole.text("node", "city")
         .text("route", "province")
@@ -256,17 +243,13 @@ std::string manifest(const std::string& name = "2026-11.csv") {
         .text("catalog", "administrative-penalty");
     whole.text("catalog_version", "2018.1").text("origin_node", "city").number("origin_index", 41);
     whole.text("origin_digest", digest).text("unit", "11100000MB0143028R").object("counts", counts);
-    whole.text("records_digest", digest)
-        .text("original_digest", digest)
-        .text("name", name)
-        .text("submission", "s-1");
+    whole.text("records_digest", digest).text("original_digest", digest).text("name", name).text("submission", "s-1");
     return whole.encode() + "\n";
 }
 
 TEST_F(SessionTest, ReadsAParcelInBothLayers) {
     const Signer node;
-    for (const std::string options :
-         {"-binary -nodetach -outform DER", "-binary -nodetach -stream -outform DER"}) {
+    for (const std::string options : {"-binary -nodetach -outform DER", "-binary -nodetach -stream -outform DER"}) {
         const auto original = signer_->sign(table(3), options);
         const auto parcel = node.sign(original + manifest());
         for (const std::size_t piece : {7u, 997u, 100000u}) {
@@ -288,8 +271,7 @@ TEST_F(SessionTest, ReadsAParcelInBothLayers) {
 TEST_F(SessionTest, RefusesParcelsForOneNamedReason) {
     const Signer node;
     const auto original = signer_->sign(table(3));
-    const auto code = [&](const std::string& content,
-                          const std::string& options = "-binary -nodetach -outform DER") {
+    const auto code = [&](const std::string& content, const std::string& options = "-binary -nodetach -outform DER") {
         const auto told = vault_.inspect(node.sign(content, options), true);
         const auto& problem = told.verdict.problem();
         return problem.code() + (problem.arguments_size() > 0 ? " " + problem.arguments(0) : "");
@@ -310,8 +292,7 @@ TEST_F(SessionTest, RefusesParcelsForOneNamedReason) {
 }
 
 TEST_F(SessionTest, DescribesCatalogs) {
-    const auto replies =
-        vault_.load(boundary::LoadPack::CATALOG, "policies/packs/administrative-licence.yaml");
+    const auto replies = vault_.load(boundary::LoadPack::CATALOG, "policies/packs/administrative-licence.yaml");
     boundary::CatalogDescription whole = replies[0].pack_loaded().catalog();
     for (std::size_t i = 1; i < replies.size(); ++i) {
         for (const auto& field : replies[i].pack_loaded().catalog().fields()) {
@@ -325,8 +306,7 @@ TEST_F(SessionTest, DescribesCatalogs) {
     EXPECT_EQ(whole.deciding_unit_field(), "XK_XKJGDM");
     EXPECT_EQ(whole.source_unit_field(), "XK_LYDWDM");
     EXPECT_EQ(whole.subject_field(), "XK_XDR_SHXYM");
-    const auto text =
-        test::read_file(std::string{XINFU_SOURCE_DIR} + "/policies/packs/administrative-licence.yaml");
+    const auto text = test::read_file(std::string{XINFU_SOURCE_DIR} + "/policies/packs/administrative-licence.yaml");
     const auto digest = crypto::sha256(as_bytes(text));
     EXPECT_EQ(whole.pack_digest(), as_text(digest));
     EXPECT_EQ(whole.fields(2).required(), "conditional");
@@ -338,11 +318,9 @@ TEST_F(SessionTest, ReadsTheOtherPacksAndNamesTheirMistakes) {
     ASSERT_TRUE(access[0].has_access_policy());
     EXPECT_GE(access[0].access_policy().roles_size(), 11);
     EXPECT_GE(access[0].access_policy().exclusions_size(), 5);
-    EXPECT_EQ(
-        vault_.load(boundary::LoadPack::CALENDAR, "policies/packs/workdays.yaml")[0].calendar().version(),
-        "2026.1");
-    for (const auto kind :
-         {boundary::LoadPack::CATALOG, boundary::LoadPack::ACCESS, boundary::LoadPack::CALENDAR}) {
+    EXPECT_EQ(vault_.load(boundary::LoadPack::CALENDAR, "policies/packs/workdays.yaml")[0].calendar().version(),
+              "2026.1");
+    for (const auto kind : {boundary::LoadPack::CATALOG, boundary::LoadPack::ACCESS, boundary::LoadPack::CALENDAR}) {
         const auto replies = vault_.load_text(kind, "pack: other\nx: 1\n");
         EXPECT_EQ(replies[0].problem().code(), "XF-9101");
         EXPECT_NE(replies[0].problem().arguments(0).find("2:1 unknown key \"x\""), std::string::npos);
@@ -385,11 +363,9 @@ TEST_F(SessionTest, ReadsReceipts) {
 
 TEST_F(SessionTest, ReadsOnwardStates) {
     boundary::InspectorRequest request;
-    request.mutable_read_onward()->set_part(
-        R"({"id":"s-9","state":"accepted","acknowledgements":[{"level":"nation",)");
+    request.mutable_read_onward()->set_part(R"({"id":"s-9","state":"accepted","acknowledgements":[{"level":"nation",)");
     vault_.send(request);
-    request.mutable_read_onward()->set_part(
-        R"("node":"nation","state":"delivered","time":"2026","receipt":"c2sp"}]})");
+    request.mutable_read_onward()->set_part(R"("node":"nation","state":"delivered","time":"2026","receipt":"c2sp"}]})");
     request.mutable_read_onward()->set_last(true);
     vault_.send(request);
     const auto reply = vault_.receive();
@@ -435,8 +411,7 @@ TEST_F(SessionTest, ReadsRevocationLists) {
             EXPECT_EQ(reply.revocation_list().signature_algorithm(), "1.2.840.10045.4.3.2");
             EXPECT_TRUE(reply.revocation_list().to_be_signed().empty()) << "it would not fit a packet";
             EXPECT_EQ(reply.revocation_list().to_be_signed_sha256().size(), 32u);
-            EXPECT_EQ(reply.revocation_list().next_update_s() - reply.revocation_list().this_update_s(),
-                      7 * 86400);
+            EXPECT_EQ(reply.revocation_list().next_update_s() - reply.revocation_list().this_update_s(), 7 * 86400);
         }
         serials += reply.revocation_list().revoked_serials_size();
     } while (reply.revocation_list().more());

@@ -49,14 +49,12 @@ public:
     ~Signer() { std::filesystem::remove_all(folder_); }
 
     void run(const std::string& arguments) const {
-        const auto command =
-            "cd " + folder_.string() + " && openssl " + arguments + " >/dev/null 2>openssl.log";
+        const auto command = "cd " + folder_.string() + " && openssl " + arguments + " >/dev/null 2>openssl.log";
         if (std::system(command.c_str()) != 0) {
             throw std::runtime_error("openssl " + arguments + ": " + read_file(folder_ / "openssl.log"));
         }
     }
-    std::string sign(std::string_view content,
-                     const std::string& options = "-binary -nodetach -outform DER") const {
+    std::string sign(std::string_view content, const std::string& options = "-binary -nodetach -outform DER") const {
         write_file(folder_ / "content", content);
         run("cms -sign -in content -signer cert.pem -inkey key.pem -out signed " + options);
         return read_file(folder_ / "signed");
@@ -272,8 +270,7 @@ inline bool verifies(const Told& told, unsigned layer, const Signer& signer) {
     cms.subject_key_identifier = bytes(said.subject_key_identifier());
     cms.content_type = said.content_type();
     const auto content = told.content.find(layer);
-    const auto digest =
-        crypto::sha256(as_bytes(content == told.content.end() ? std::string{} : content->second));
+    const auto digest = crypto::sha256(as_bytes(content == told.content.end() ? std::string{} : content->second));
     return verify_cms(cms, digest, signer.certificate()).has_value();
 }
 

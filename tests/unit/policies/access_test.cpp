@@ -51,8 +51,8 @@ TEST(Access, GivesEachShippedRoleItsPartOnly) {
 }
 
 TEST(Access, NamesTheGrantThatPermits) {
-    const auto decision = decide(test::access(), Roles{"viewer", "submitter"}, verb::submit,
-                                 "administrative-penalty", Relation::own_unit);
+    const auto decision = decide(test::access(), Roles{"viewer", "submitter"}, verb::submit, "administrative-penalty",
+                                 Relation::own_unit);
     EXPECT_EQ(decision.rule, "submitter: submit * own_unit");
     EXPECT_EQ(decide(test::access(), Roles{}, verb::submit, "", Relation::own_unit).rule, "no grant");
 }
@@ -107,8 +107,7 @@ TEST(Access, IsNeverWidenedByARestriction) {
             for (const auto& catalog : kCatalogs) {
                 for (const auto relation : kRelations) {
                     if (decide(narrower, fewer_roles, verb, catalog, relation).permit) {
-                        ASSERT_TRUE(decide(policy, roles, verb, catalog, relation).permit)
-                            << round << verb << catalog;
+                        ASSERT_TRUE(decide(policy, roles, verb, catalog, relation).permit) << round << verb << catalog;
                     }
                 }
             }
@@ -137,8 +136,7 @@ TEST(Access, FindsRolesThatExcludeEachOther) {
     EXPECT_EQ(find_conflict(policy, Roles{"system_administrator", "viewer", "auditor"}).second, "auditor");
     EXPECT_EQ(find_conflict(policy, Roles{"system_administrator", "viewer"}).first, "");
     EXPECT_EQ(find_conflict(policy, Roles{"auditor", "auditor"}).first, "") << "one role twice is one role";
-    EXPECT_EQ(find_conflict(policy, Roles{"data_administrator", "security_administrator"}).first,
-              "data_administrator");
+    EXPECT_EQ(find_conflict(policy, Roles{"data_administrator", "security_administrator"}).first, "data_administrator");
 }
 
 TEST(Access, ReportsAllMistakesOfAPackWithTheirPlaces) {

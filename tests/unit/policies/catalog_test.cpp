@@ -143,9 +143,8 @@ TEST(Catalog, RefusesEachKindOfDamage) {
 
 TEST(Catalog, SurvivesTextThatIsNoPack) {
     for (const std::string& text :
-         {std::string{}, std::string{"\0", 1}, std::string{"- a"}, std::string{"a: [1"},
-          std::string{"\xFF\xFE"}, std::string{"&a [*a]"}, std::string(3000, '['),
-          std::string{"? {a: b}\n: c"}, std::string{"a: !!binary x"}}) {
+         {std::string{}, std::string{"\0", 1}, std::string{"- a"}, std::string{"a: [1"}, std::string{"\xFF\xFE"},
+          std::string{"&a [*a]"}, std::string(3000, '['), std::string{"? {a: b}\n: c"}, std::string{"a: !!binary x"}}) {
         const auto loaded = load_catalog(text);
         EXPECT_FALSE(loaded.value);
         EXPECT_FALSE(loaded.mistakes.empty());

@@ -118,18 +118,17 @@ void expect_cases(const Cells& base, const std::vector<Case>& cases) {
 }
 
 TEST(CheckRecord, FindsWhatIsMissing) {
-    expect_cases(good_penalty(),
-                 {
-                     {"CF_XDR_MC", "", {"CF_XDR_MC XF-4002"}, {}},
-                     {"CF_XDR_MC", " \u3000 ", {"CF_XDR_MC XF-4002"}, {}},
-                     {"CF_XDR_SHXYM", "", {"CF_XDR_SHXYM XF-4003"}, {}},
-                     {"CF_FRDB", "", {"CF_FRDB XF-4003"}, {}},
-                     {"CF_NR_FK", "", {"CF_NR_FK XF-4003"}, {}},
-                     {"CF_XDR_LB", "", {"CF_XDR_LB XF-4002"}, {}},
-                     {"CF_FR_ZJHM", "219900190001010013", {"CF_FR_ZJLX XF-4003"}, {}},
-                     {"CF_CFLB", "警告;没收违法所得", {"CF_NR_WFFF XF-4003"}, {"CF_NR_FK XF-4052"}},
-                     {"CF_CFLB", "罚款;吊销许可证件", {"CF_NR_ZKDX XF-4003"}, {}},
-                 });
+    expect_cases(good_penalty(), {
+                                     {"CF_XDR_MC", "", {"CF_XDR_MC XF-4002"}, {}},
+                                     {"CF_XDR_MC", " \u3000 ", {"CF_XDR_MC XF-4002"}, {}},
+                                     {"CF_XDR_SHXYM", "", {"CF_XDR_SHXYM XF-4003"}, {}},
+                                     {"CF_FRDB", "", {"CF_FRDB XF-4003"}, {}},
+                                     {"CF_NR_FK", "", {"CF_NR_FK XF-4003"}, {}},
+                                     {"CF_XDR_LB", "", {"CF_XDR_LB XF-4002"}, {}},
+                                     {"CF_FR_ZJHM", "219900190001010013", {"CF_FR_ZJLX XF-4003"}, {}},
+                                     {"CF_CFLB", "警告;没收违法所得", {"CF_NR_WFFF XF-4003"}, {"CF_NR_FK XF-4052"}},
+                                     {"CF_CFLB", "罚款;吊销许可证件", {"CF_NR_ZKDX XF-4003"}, {}},
+                                 });
     expect_cases(natural_person(), {
                                        {"CF_XDR_ZJHM", "", {"CF_XDR_ZJHM XF-4003"}, {}},
                                        {"CF_XDR_ZJLX", "", {"CF_XDR_ZJLX XF-4003"}, {}},
@@ -143,25 +142,23 @@ TEST(CheckRecord, NamesTheConditionInBothLanguages) {
 }
 
 TEST(CheckRecord, FindsWrongUnifiedCodes) {
-    expect_cases(good_penalty(),
-                 {
-                     {"CF_XDR_SHXYM", "91350100M000100Y4", {"CF_XDR_SHXYM XF-4020"}, {}},
-                     {"CF_XDR_SHXYM", "91350100M000100Y44", {"CF_XDR_SHXYM XF-4021"}, {}},
-                     {"CF_XDR_SHXYM", "91219900MATEJT500Y", {"CF_XDR_SHXYM XF-4022"}, {}},
-                     {"CF_XDR_SHXYM", "000000000000000000", {"CF_XDR_SHXYM XF-4023"}, {}},
-                     {"CF_XDR_SHXYM", "９１３５０１００M000100Y43", {}, {"CF_XDR_SHXYM XF-4012"}},
-                     {"CF_XDR_SHXYM", "91350100m000100y43", {}, {"CF_XDR_SHXYM XF-4012"}},
-                     {"CF_XDR_LB", "个体工商户", {"CF_XDR_SHXYM XF-4030"}, {}},
-                     {"CF_XDR_ZZJG", "71526726-X", {"CF_XDR_ZZJG XF-4025"}, {"CF_XDR_ZZJG XF-4012"}},
-                     {"CF_XDR_ZZJG", "M000100Y4", {}, {}},
-                     {"CF_XDR_ZZJG", "715267260", {"CF_XDR_ZZJG XF-4024"}, {}},
-                     {"CF_XDR_GSZC", "440301103097414", {"CF_XDR_GSZC XF-4026"}, {}},
-                     {"CF_XDR_GSZC", "440301103097413", {}, {}},
-                     {"CF_XDR_SWDJ", "1234", {"CF_XDR_SWDJ XF-4029"}, {}},
-                     {"CF_CFJGDM", "11100000MB0143028A", {"CF_CFJGDM XF-4021"}, {}},
-                 });
-    EXPECT_EQ(check(with(good_penalty(), "CF_XDR_SHXYM", "91350100m000100y43")).subject,
-              "91350100M000100Y43");
+    expect_cases(good_penalty(), {
+                                     {"CF_XDR_SHXYM", "91350100M000100Y4", {"CF_XDR_SHXYM XF-4020"}, {}},
+                                     {"CF_XDR_SHXYM", "91350100M000100Y44", {"CF_XDR_SHXYM XF-4021"}, {}},
+                                     {"CF_XDR_SHXYM", "91219900MATEJT500Y", {"CF_XDR_SHXYM XF-4022"}, {}},
+                                     {"CF_XDR_SHXYM", "000000000000000000", {"CF_XDR_SHXYM XF-4023"}, {}},
+                                     {"CF_XDR_SHXYM", "９１３５０１００M000100Y43", {}, {"CF_XDR_SHXYM XF-4012"}},
+                                     {"CF_XDR_SHXYM", "91350100m000100y43", {}, {"CF_XDR_SHXYM XF-4012"}},
+                                     {"CF_XDR_LB", "个体工商户", {"CF_XDR_SHXYM XF-4030"}, {}},
+                                     {"CF_XDR_ZZJG", "71526726-X", {"CF_XDR_ZZJG XF-4025"}, {"CF_XDR_ZZJG XF-4012"}},
+                                     {"CF_XDR_ZZJG", "M000100Y4", {}, {}},
+                                     {"CF_XDR_ZZJG", "715267260", {"CF_XDR_ZZJG XF-4024"}, {}},
+                                     {"CF_XDR_GSZC", "440301103097414", {"CF_XDR_GSZC XF-4026"}, {}},
+                                     {"CF_XDR_GSZC", "440301103097413", {}, {}},
+                                     {"CF_XDR_SWDJ", "1234", {"CF_XDR_SWDJ XF-4029"}, {}},
+                                     {"CF_CFJGDM", "11100000MB0143028A", {"CF_CFJGDM XF-4021"}, {}},
+                                 });
+    EXPECT_EQ(check(with(good_penalty(), "CF_XDR_SHXYM", "91350100m000100y43")).subject, "91350100M000100Y43");
     EXPECT_EQ(check(with(good_penalty(), "CF_XDR_SHXYM", "91350100M000100Y44")).subject, "");
 }
 
@@ -186,8 +183,7 @@ TEST(CheckRecord, KeepsPersonalNumbersOutOfArguments) {
 }
 
 TEST(CheckRecord, ReadsDatesInTheirUsualForms) {
-    for (const auto* text :
-         {"2026-11-18", "2026-11-18T00:00:00", "20261118", "2026/11/18 08:30", "2026/11/18"}) {
+    for (const auto* text : {"2026-11-18", "2026-11-18T00:00:00", "20261118", "2026/11/18 08:30", "2026/11/18"}) {
         const auto outcome = check(with(good_penalty(), "CF_JDRQ", text));
         EXPECT_EQ(outcome.errors, Findings{}) << text;
         EXPECT_EQ(outcome.values.at("CF_JDRQ"), "2026/11/18") << text;

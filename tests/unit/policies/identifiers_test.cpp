@@ -50,9 +50,8 @@ TEST(Identifiers, KnowTheAuthoritiesAndKindsOfTheStandard) {
     const auto exists = [](std::string begin) {
         return check_uscc(begin + "219900MATEJT500Y") != UsccDefect::authority;
     };
-    for (const auto* begin :
-         {"11", "12", "13", "19", "21", "29", "31", "34", "35", "39", "41", "51", "53", "61",
-          "62", "71", "72", "81", "91", "92", "93", "A1", "A9", "N1", "N2", "N3", "N9", "Y1"}) {
+    for (const auto* begin : {"11", "12", "13", "19", "21", "29", "31", "34", "35", "39", "41", "51", "53", "61",
+                              "62", "71", "72", "81", "91", "92", "93", "A1", "A9", "N1", "N2", "N3", "N9", "Y1"}) {
         EXPECT_TRUE(exists(begin)) << begin;
     }
     for (const auto* begin :

@@ -51,13 +51,11 @@ inline const Catalog& licence() {
     return catalog;
 }
 inline const WorkingDays& calendar() {
-    static const WorkingDays days =
-        load_working_days(read_source_file("policies/packs/workdays.yaml")).value.value();
+    static const WorkingDays days = load_working_days(read_source_file("policies/packs/workdays.yaml")).value.value();
     return days;
 }
 inline const AccessPolicy& access() {
-    static const AccessPolicy policy =
-        load_access(read_source_file("policies/packs/access.yaml")).value.value();
+    static const AccessPolicy policy = load_access(read_source_file("policies/packs/access.yaml")).value.value();
     return policy;
 }
 

@@ -92,8 +92,7 @@ TEST(Text, ScanNeverOverlooksAForbiddenCharacter) {
             for (const std::size_t after : {0u, 1u, 2u, 5u}) {
                 const auto text = std::string(before, 'x') + alone + std::string(after, 'y');
                 const bool at_the_end = after < 2 && alone.size() > 2 - after;
-                ASSERT_TRUE(scan_text(text).suspicious || at_the_end)
-                    << std::hex << c << ' ' << before << ' ' << after;
+                ASSERT_TRUE(scan_text(text).suspicious || at_the_end) << std::hex << c << ' ' << before << ' ' << after;
             }
         }
     }

@@ -43,12 +43,11 @@ TEST(WorkingDays, AreProvisionalWhereTheCalendarIsNotPublished) {
 
 TEST(WorkingDays, RefuseACalendarThatContradictsItself) {
     const auto load = [](std::string year) {
-        return load_working_days("pack: calendar/1\nversion: \"1\"\ntimezone: Asia/Shanghai\nyears:\n  - " +
-                                 year + "\n");
+        return load_working_days("pack: calendar/1\nversion: \"1\"\ntimezone: Asia/Shanghai\nyears:\n  - " + year +
+                                 "\n");
     };
     EXPECT_TRUE(load("{year: 2026, published: true, rest: [2026-01-01], work: [2026-01-04]}").value);
-    EXPECT_FALSE(load("{year: 2026, published: true, rest: [2026-01-01], work: [2026-01-05]}").value)
-        << "a Monday";
+    EXPECT_FALSE(load("{year: 2026, published: true, rest: [2026-01-01], work: [2026-01-05]}").value) << "a Monday";
     EXPECT_FALSE(load("{year: 2026, published: true, rest: [2026-01-04], work: [2026-01-04]}").value);
     EXPECT_FALSE(load("{year: 2026, published: true, rest: [2026-02-30], work: []}").value);
     EXPECT_FALSE(load("{year: 2026, published: true, rest: [], work: [], working_days: 248}").value);

@@ -74,9 +74,10 @@ inline Ledger::Options make_options() {
     options.disk_reserve_bytes = 0;
     return options;
 }
-inline Result<std::unique_ptr<Ledger>> try_ledger(
-    const std::string& directory, std::shared_ptr<const Clock> clock = std::make_shared<ToldClock>(),
-    Ledger::Options options = make_options(), std::uint64_t map_size_bytes = std::uint64_t{1} << 30) {
+inline Result<std::unique_ptr<Ledger>> try_ledger(const std::string& directory,
+                                                  std::shared_ptr<const Clock> clock = std::make_shared<ToldClock>(),
+                                                  Ledger::Options options = make_options(),
+                                                  std::uint64_t map_size_bytes = std::uint64_t{1} << 30) {
     auto engine = try_engine(directory, 7, map_size_bytes);
     if (!engine) {
         return engine.error();
@@ -96,11 +97,10 @@ using Apply = std::function<Result<void>(Batch&)>;
 inline std::future<Result<Committed>> submit(Ledger& ledger, Apply apply, bool essential = false) {
     auto promise = std::make_shared<std::promise<Result<Committed>>>();
     auto future = promise->get_future();
-    const auto taken =
-        ledger.submit({.apply = std::move(apply),
-                       .done = [promise](Result<Committed> result) { promise->set_value(result); },
-                       .size_bytes = 1024,
-                       .essential = essential});
+    const auto taken = ledger.submit({.apply = std::move(apply),
+                                      .done = [promise](Result<Committed> result) { promise->set_value(result); },
+                                      .size_bytes = 1024,
+                                      .essential = essential});
     if (!taken) {
         promise->set_value(taken.error());
     }

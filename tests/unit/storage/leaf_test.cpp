@@ -55,11 +55,10 @@ TEST(Leaf, IsOneCanonicalObject) {
 }
 
 TEST(Leaf, LeavesOutWhatDoesNotApply) {
-    const auto bytes = encode_leaf({.action = "start", .result = "done", .count = 1}, {}, "city",
-                                   Milliseconds{}, counting_salt(), {});
-    EXPECT_EQ(as_text(*bytes),
-              R"({"action":"start","node":"city","result":"done","salt":"AAECAwQFBgcICQoLDA0ODw==",)"
-              R"("time":"1970-01-01T00:00:00.000Z","v":1})");
+    const auto bytes =
+        encode_leaf({.action = "start", .result = "done", .count = 1}, {}, "city", Milliseconds{}, counting_salt(), {});
+    EXPECT_EQ(as_text(*bytes), R"({"action":"start","node":"city","result":"done","salt":"AAECAwQFBgcICQoLDA0ODw==",)"
+                               R"("time":"1970-01-01T00:00:00.000Z","v":1})");
 }
 
 TEST(Leaf, RefusesTextsThatDoNotFitAnEntry) {
@@ -71,8 +70,7 @@ TEST(LeafWriter, AppendsTheLeafAndSealsItsNotes) {
     const testing::TestDirectory directory;
     const auto ledger = testing::make_ledger(directory.path());
     const LeafWriter writer("city", Bytes(32, 'k'));
-    const LeafNotes notes{
-        .subject = "92219900MA0000000X", .name = "f.csv", .purpose = "complaint", .detail = "kept"};
+    const LeafNotes notes{.subject = "92219900MA0000000X", .name = "f.csv", .purpose = "complaint", .detail = "kept"};
     std::uint64_t first = 99;
     std::uint64_t second = 99;
     Bytes entry;
@@ -105,8 +103,7 @@ TEST(LeafWriter, GivesEqualActsUnequalDigests) {
     Bytes entries[2];
     ASSERT_TRUE(testing::run(*ledger, [&](Batch& batch) -> Result<void> {
         for (Bytes& entry : entries) {
-            writer.append(batch, {.action = "query", .result = "done"}, {.subject = "92219900MA0000000X"},
-                          &entry);
+            writer.append(batch, {.action = "query", .result = "done"}, {.subject = "92219900MA0000000X"}, &entry);
         }
         return {};
     }));

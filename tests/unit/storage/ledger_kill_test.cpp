@@ -45,8 +45,7 @@ Operation numbered(std::uint64_t number, int acknowledgements) {
         ::_exit(2);
     }
     for (std::uint64_t i = 0;; ++i) {
-        while (!(*ledger)->submit(
-            numbered(static_cast<std::uint64_t>(round) * kPerRound + i, acknowledgements))) {
+        while (!(*ledger)->submit(numbered(static_cast<std::uint64_t>(round) * kPerRound + i, acknowledgements))) {
             std::this_thread::yield();
         }
         if (i % 16 == 0) {

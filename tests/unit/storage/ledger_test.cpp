@@ -117,8 +117,7 @@ TEST(Ledger, AnErrorRefusesOnlyItsOwnOperation) {
 
 TEST(Ledger, WhatDoesNotFitIsRefusedAndTheRestOfItsBatchIsKept) {
     const TestDirectory directory;
-    const auto ledger =
-        *testing::try_ledger(directory.path(), std::make_shared<ToldClock>(), make_options(), 2 << 20);
+    const auto ledger = *testing::try_ledger(directory.path(), std::make_shared<ToldClock>(), make_options(), 2 << 20);
     Gate gate(*ledger);
     auto before = submit(*ledger, [](Batch& batch) { return put_row(batch, "before"); });
     auto large = submit(*ledger, [](Batch& batch) -> Result<void> {
@@ -299,9 +298,7 @@ TEST_F(TamperedStore, OpensWhenNothingChanged) {
 }
 
 TEST_F(TamperedStore, NoticesAnotherEntry) {
-    change([](WriteTransaction& t) {
-        ASSERT_TRUE(t.put(Table::log_entries, index_key(299), as_bytes("other")));
-    });
+    change([](WriteTransaction& t) { ASSERT_TRUE(t.put(Table::log_entries, index_key(299), as_bytes("other"))); });
     EXPECT_EQ(opening(), Errc::corrupt);
 }
 TEST_F(TamperedStore, NoticesAMissingEntry) {
@@ -314,8 +311,7 @@ TEST_F(TamperedStore, NoticesAnotherTile) {
 }
 TEST_F(TamperedStore, NoticesAnotherSignersCheckpoint) {
     change([](WriteTransaction& t) {
-        const std::string note =
-            testing::make_signer(10)->sign(crypto::encode_checkpoint({testing::kOrigin, 301, {}}));
+        const std::string note = testing::make_signer(10)->sign(crypto::encode_checkpoint({testing::kOrigin, 301, {}}));
         ASSERT_TRUE(t.put(Table::checkpoints, index_key(301), as_bytes(note)));
     });
     EXPECT_EQ(opening(), Errc::corrupt);

@@ -117,12 +117,10 @@ TEST(LmdbEngine, VisitsWithinThePrefixInBothDirections) {
                                      },
                                      one.backwards);
         EXPECT_TRUE(visited);
-        EXPECT_EQ(seen, one.expected)
-            << one.prefix << " from " << one.from << (one.backwards ? " backwards" : "");
+        EXPECT_EQ(seen, one.expected) << one.prefix << " from " << one.from << (one.backwards ? " backwards" : "");
     }
     int seen = 0;
-    EXPECT_TRUE(
-        (*engine->snapshot())->visit(Table::feeds, {}, {}, [&](ByteView, ByteView) { return ++seen < 2; }));
+    EXPECT_TRUE((*engine->snapshot())->visit(Table::feeds, {}, {}, [&](ByteView, ByteView) { return ++seen < 2; }));
     EXPECT_EQ(seen, 2);
 }
 
@@ -140,8 +138,7 @@ TEST(LmdbEngine, DoesNotMakeAStoreUnlessAsked) {
     const TestDirectory directory;
     const EngineOptions options{.map_size_bytes = 1 << 20, .create = false};
     EXPECT_EQ(open_lmdb_engine(directory.path(), options, testing::make_sealer()).error(), Errc::not_found);
-    EXPECT_EQ(open_lmdb_engine(directory.path("absent"), options, testing::make_sealer()).error(),
-              Errc::not_found);
+    EXPECT_EQ(open_lmdb_engine(directory.path("absent"), options, testing::make_sealer()).error(), Errc::not_found);
 }
 
 TEST(LmdbEngine, RefusesAnotherStoreKey) {
@@ -160,8 +157,7 @@ TEST(LmdbEngine, AValueMovedToAnotherKeyDoesNotOpen) {
     }
     std::string file = read_file(directory.path("data.mdb"));
     int renamed = 0;
-    for (std::size_t at = file.find("account-mm"); at != std::string::npos;
-         at = file.find("account-mm", at)) {
+    for (std::size_t at = file.find("account-mm"); at != std::string::npos; at = file.find("account-mm", at)) {
         file.replace(at, 10, "account-mn");
         ++renamed;
     }
@@ -170,8 +166,7 @@ TEST(LmdbEngine, AValueMovedToAnotherKeyDoesNotOpen) {
     const auto engine = make_engine(directory.path());
     EXPECT_EQ((*engine->snapshot())->get(Table::accounts, as_bytes("account-mn")).error(), Errc::corrupt);
     EXPECT_EQ(get(*engine, Table::accounts, "account-zz"), "viewer");
-    const auto all =
-        (*engine->snapshot())->visit(Table::accounts, {}, {}, [](ByteView, ByteView) { return true; });
+    const auto all = (*engine->snapshot())->visit(Table::accounts, {}, {}, [](ByteView, ByteView) { return true; });
     EXPECT_EQ(all.error(), Errc::corrupt);
 }
 
@@ -184,14 +179,12 @@ TEST(LmdbEngine, AnAlteredValueDoesNotOpen) {
     const std::string whole = read_file(directory.path("data.mdb"));
     for (std::size_t offset = 10; offset < 60; offset += 7) {
         std::string file = whole;
-        for (std::size_t at = file.find("account-mm"); at != std::string::npos;
-             at = file.find("account-mm", at + 1)) {
+        for (std::size_t at = file.find("account-mm"); at != std::string::npos; at = file.find("account-mm", at + 1)) {
             file[at + offset] = static_cast<char>(file[at + offset] ^ 1);
         }
         write_file(directory.path("data.mdb"), file);
         const auto engine = make_engine(directory.path());
-        EXPECT_EQ((*engine->snapshot())->get(Table::accounts, as_bytes("account-mm")).error(), Errc::corrupt)
-            << offset;
+        EXPECT_EQ((*engine->snapshot())->get(Table::accounts, as_bytes("account-mm")).error(), Errc::corrupt) << offset;
     }
 }
 
@@ -214,8 +207,7 @@ TEST(LmdbEngine, RefusesAFileThatWasCutShort) {
         write_file(directory.path("data.mdb"), std::string_view(whole).substr(0, kept));
         EXPECT_EQ(try_engine(directory.path()).error(), Errc::corrupt) << "kept " << kept;
     }
-    write_file(directory.path("data.mdb"),
-               "not a store, but long enough to be one" + std::string(20'000, ' '));
+    write_file(directory.path("data.mdb"), "not a store, but long enough to be one" + std::string(20'000, ' '));
     EXPECT_EQ(try_engine(directory.path()).error(), Errc::corrupt);
 }
 
@@ -248,8 +240,7 @@ TEST(LmdbEngine, AFullStoreRefusesWhatDoesNotFitAndGoesOn) {
     {
         auto transaction = *engine->begin();
         ASSERT_TRUE(transaction->put(Table::accounts, as_bytes("first"), as_bytes("fits")));
-        EXPECT_EQ(transaction->put(Table::policies, as_bytes("large"), Bytes(2 << 20)).error(),
-                  Errc::store_full);
+        EXPECT_EQ(transaction->put(Table::policies, as_bytes("large"), Bytes(2 << 20)).error(), Errc::store_full);
         EXPECT_EQ(transaction->commit().error(), Errc::store_full);
     }
     EXPECT_EQ(get(*engine, Table::accounts, "first"), "nothing");

@@ -42,9 +42,7 @@ protected:
         ledger_.reset();
         delete directory_;
     }
-    static crypto::Digest root(std::uint64_t size) {
-        return crypto::merkle_root(std::span(leaves_).first(size));
-    }
+    static crypto::Digest root(std::uint64_t size) { return crypto::merkle_root(std::span(leaves_).first(size)); }
     static inline TestDirectory* directory_ = nullptr;
     static inline std::unique_ptr<Ledger> ledger_;
     static inline std::vector<crypto::Digest> leaves_;
@@ -102,8 +100,7 @@ TEST_F(DurableTreeTest, ServesTilesAndTheirBeginnings) {
     const Bytes upper = *ledger_->tree().tile(1, 0, 3);
     for (std::size_t i = 0; i < 3; ++i) {
         const crypto::Digest digest = crypto::merkle_root(std::span(leaves_).subspan(i * 256, 256));
-        EXPECT_TRUE(
-            std::equal(digest.begin(), digest.end(), upper.begin() + static_cast<std::ptrdiff_t>(i * 32)));
+        EXPECT_TRUE(std::equal(digest.begin(), digest.end(), upper.begin() + static_cast<std::ptrdiff_t>(i * 32)));
     }
     EXPECT_EQ(ledger_->tree().tile(1, 0, 4).error(), Errc::not_found);
     EXPECT_EQ(ledger_->tree().tile(2, 0, 1).error(), Errc::not_found);
@@ -162,19 +159,17 @@ TEST(IndependentVerifier, AcceptsALogOfSeventyThousandEntriesAndItsReceipts) {
         }
     }
     EXPECT_EQ(std::system((verifier + " log " + log + " " + key).c_str()), 0);
-    EXPECT_EQ(std::system((verifier + " consistency " + log + " " + directory.path("old") + " " + log +
-                           "/checkpoint " + key)
-                              .c_str()),
-              0);
-    for (const std::uint64_t index :
-         {std::uint64_t{0}, std::uint64_t{65'535}, std::uint64_t{65'536}, kSize - 1}) {
+    EXPECT_EQ(
+        std::system((verifier + " consistency " + log + " " + directory.path("old") + " " + log + "/checkpoint " + key)
+                        .c_str()),
+        0);
+    for (const std::uint64_t index : {std::uint64_t{0}, std::uint64_t{65'535}, std::uint64_t{65'536}, kSize - 1}) {
         const crypto::TlogProof proof{.extra = *ledger->tree().entry(index),
                                       .index = index,
                                       .hashes = *ledger->tree().inclusion_proof(index, kSize),
                                       .checkpoint = *head.checkpoint};
         testing::write_file(directory.path("receipt"), crypto::encode_tlog_proof(proof));
-        EXPECT_EQ(std::system((verifier + " receipt " + directory.path("receipt") + " " + key).c_str()), 0)
-            << index;
+        EXPECT_EQ(std::system((verifier + " receipt " + directory.path("receipt") + " " + key).c_str()), 0) << index;
     }
     // And it does refuse: one hash of one tile is another.
     Bytes tile = *ledger->tree().tile(0, 7, 256);

@@ -52,8 +52,7 @@ asio::awaitable<void> serve(Role role, Acceptor acceptor) {
         if (!connection) {
             std::exit(3);
         }
-        asio::co_spawn(co_await asio::this_coro::executor, answer(role, std::move(*connection)),
-                       asio::detached);
+        asio::co_spawn(co_await asio::this_coro::executor, answer(role, std::move(*connection)), asio::detached);
     }
 }
 
@@ -151,8 +150,7 @@ int main(int argc, char** argv) {
             asio::co_spawn(io, visit(*dialer, each), asio::detached);
         }
     } else {
-        auto acceptor =
-            Acceptor::from_supervisor(io.get_executor(), std::move(arguments.control), arguments.peer_uid);
+        auto acceptor = Acceptor::from_supervisor(io.get_executor(), std::move(arguments.control), arguments.peer_uid);
         asio::co_spawn(io, serve(role, std::move(acceptor)), asio::detached);
     }
     io.run();

@@ -101,11 +101,10 @@ protected:
     }
 
     void write_config(const std::string& more) {
-        std::ofstream(folder_ / "xinfu.yaml")
-            << "node: city\nstate: state\ngateway: {listen: [\"127.0.0.1:" << port_
-            << "\"], metrics: \"\"}\nvault: {key_wrapping_key: key}\n"
-            << "supervisor: {restart_delay_ms: 0, drain_seconds: 4}\n"
-            << more;
+        std::ofstream(folder_ / "xinfu.yaml") << "node: city\nstate: state\ngateway: {listen: [\"127.0.0.1:" << port_
+                                              << "\"], metrics: \"\"}\nvault: {key_wrapping_key: key}\n"
+                                              << "supervisor: {restart_delay_ms: 0, drain_seconds: 4}\n"
+                                              << more;
     }
     void start() {
         const auto program = (folder_ / "xinfud").string();
@@ -116,16 +115,15 @@ protected:
         if (supervisor_ == 0) {
             const int output = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
             ::dup2(output, STDERR_FILENO);
-            ::execl(program.c_str(), "xinfud", "run", "--config", config.c_str(), "--pid-file",
-                    pids_file.c_str(), nullptr);
+            ::execl(program.c_str(), "xinfud", "run", "--config", config.c_str(), "--pid-file", pids_file.c_str(),
+                    nullptr);
             ::_exit(127);
         }
     }
     // Answers the exit status.
     int wait_for_supervisor() {
         int status = 0;
-        const bool ended =
-            eventually([&] { return ::waitpid(supervisor_, &status, WNOHANG) == supervisor_; }, 10s);
+        const bool ended = eventually([&] { return ::waitpid(supervisor_, &status, WNOHANG) == supervisor_; }, 10s);
         EXPECT_TRUE(ended) << log();
         if (ended) {
             supervisor_ = 0;
@@ -189,8 +187,7 @@ TEST_F(Node, GivesEachRoleItsOwnUserWhenStartedAsRoot) {
             if (line.starts_with("Uid:")) {
                 const auto uid = static_cast<uid_t>(std::stoul(line.substr(5)));
                 EXPECT_NE(uid, 0U) << role;
-                EXPECT_TRUE(owners.emplace(uid, role).second)
-                    << role << " shares its user with " << owners[uid];
+                EXPECT_TRUE(owners.emplace(uid, role).second) << role << " shares its user with " << owners[uid];
             }
         }
     }
@@ -206,8 +203,7 @@ TEST_F(Node, RestartsWhateverIsKilledWithinASecondAndReconnects) {
     for (const char* role : {"gateway", "vault", "courier", "inspector", "vault", "gateway"}) {
         const pid_t old = pids().at(role);
         ASSERT_EQ(::kill(old, SIGKILL), 0);
-        EXPECT_TRUE(eventually([&] { return pids().contains(role) && pids().at(role) != old; }, 1s))
-            << role << log();
+        EXPECT_TRUE(eventually([&] { return pids().contains(role) && pids().at(role) != old; }, 1s)) << role << log();
         EXPECT_TRUE(eventually([&] { return all_met(); }, 2s)) << role << log() << heard();
     }
 }

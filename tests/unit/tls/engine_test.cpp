@@ -95,8 +95,8 @@ TEST(Engine, CompletesWithAProvenCertificateOfAnybody) {
 }
 
 TEST(Engine, HandsOverAProofThatVerifiesAgainElsewhere) {
-    for (const auto& [who, tls13] : std::vector<std::pair<std::string, bool>>{
-             {"dept", true}, {"rsa", true}, {"dept", false}, {"rsa", false}}) {
+    for (const auto& [who, tls13] :
+         std::vector<std::pair<std::string, bool>>{{"dept", true}, {"rsa", true}, {"dept", false}, {"rsa", false}}) {
         const Pair pair = connect(who, tls13);
         const PeerProof& proof = pair.server->peer_proof().value();
         EXPECT_EQ(proof.tls13, tls13);
@@ -109,9 +109,9 @@ TEST(Engine, HandsOverAProofThatVerifiesAgainElsewhere) {
 
         const Botan::X509_Certificate certificate(proof.certificate);
         const auto key = certificate.subject_public_key();
-        Botan::PK_Verifier verifier(*key, proof.padding,
-                                    proof.der_encoded ? Botan::Signature_Format::DerSequence
-                                                      : Botan::Signature_Format::Standard);
+        Botan::PK_Verifier verifier(
+            *key, proof.padding,
+            proof.der_encoded ? Botan::Signature_Format::DerSequence : Botan::Signature_Format::Standard);
         EXPECT_TRUE(verifier.verify_message(proof.signed_bytes, proof.signature)) << who << " " << proof.padding;
     }
 }

@@ -93,7 +93,8 @@ private:
         const std::string at = "cd " + name + " && ";
         const std::string ec = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
         for (const std::string ca : {"ca", "other-ca"}) {
-            run(at + "openssl req -x509 -days 30 " + ec + " -keyout " + ca + ".key -out " + ca + ".pem -subj /CN=" + ca);
+            run(at + "openssl req -x509 -days 30 " + ec + " -keyout " + ca + ".key -out " + ca +
+                ".pem -subj /CN=" + ca);
         }
         issue("server", ec, "subjectAltName=DNS:city.test,DNS:localhost,IP:127.0.0.1");
         issue("dept", ec, "extendedKeyUsage=clientAuth");

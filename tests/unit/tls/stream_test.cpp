@@ -9,6 +9,7 @@
 #include <random>
 #include <thread>
 
+#include <gtest/gtest.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -21,7 +22,6 @@
 #include <boost/asio/use_future.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
-#include <gtest/gtest.h>
 
 #include "tests/unit/tls/pki.hpp"
 
@@ -262,8 +262,8 @@ TEST(Stream, ServesCurl) {
         for (const std::string extra : {"-H 'Expect:'", "-H 'Transfer-Encoding: chunked'", "--curves X25519:P-256",
                                         "--curves P-256", "--curves P-384:P-256"}) {
             WebServer server(1);
-            const auto ran = run_command(curl("dept") + version + " " + extra + " -T " + pki.path("body") + " " +
-                                         server.loop.url());
+            const auto ran =
+                run_command(curl("dept") + version + " " + extra + " -T " + pki.path("body") + " " + server.loop.url());
             server.join();
             EXPECT_EQ(ran.output, "5000000\n") << version << " " << extra << " " << server.last_error.message();
         }
@@ -309,10 +309,10 @@ TEST(Stream, GivesOpensslNoSessionToResume) {
     const Pki& pki = Pki::get();
     for (const std::string version : {"-tls1_3", "-tls1_2"}) {
         WebServer server(1);
-        const auto ran = run_command("printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' | timeout 10 openssl s_client -ign_eof " +
-                                     version + " -connect localhost:" + std::to_string(server.loop.port()) +
-                                     " -CAfile " + pki.path("ca.pem") + " -cert " + pki.path("dept.pem") + " -key " +
-                                     pki.path("dept.key") + " -verify_return_error");
+        const auto ran = run_command(
+            "printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' | timeout 10 openssl s_client -ign_eof " + version +
+            " -connect localhost:" + std::to_string(server.loop.port()) + " -CAfile " + pki.path("ca.pem") + " -cert " +
+            pki.path("dept.pem") + " -key " + pki.path("dept.key") + " -verify_return_error");
         server.join();
         EXPECT_EQ(ran.code, 0) << ran.output;
         EXPECT_NE(ran.output.find("Verify return code: 0 (ok)"), std::string::npos) << ran.output;
@@ -330,12 +330,12 @@ TEST(Stream, IsAClientOfOpenssl) {
     for (const std::string options : {"-tls1_3", "-tls1_2", "-tls1_3 -groups P-384", "-tls1_3 -num_tickets 4"}) {
         Loop loop;
         const auto port = static_cast<std::uint16_t>(loop.port() + 1);
-        std::FILE* server = ::popen(("timeout 10 openssl s_server -quiet -naccept 1 -WWW -Verify 3 -verify_return_error " +
-                                     options + " -accept 127.0.0.1:" + std::to_string(port) + " -CAfile " +
-                                     pki.path("ca.pem") + " -cert " + pki.path("server.pem") + " -key " +
-                                     pki.path("server.key") + " >/dev/null 2>&1")
-                                        .c_str(),
-                                    "r");
+        std::FILE* server =
+            ::popen(("timeout 10 openssl s_server -quiet -naccept 1 -WWW -Verify 3 -verify_return_error " + options +
+                     " -accept 127.0.0.1:" + std::to_string(port) + " -CAfile " + pki.path("ca.pem") + " -cert " +
+                     pki.path("server.pem") + " -key " + pki.path("server.key") + " >/dev/null 2>&1")
+                        .c_str(),
+                    "r");
         std::string answer;
         auto client = [&]() -> asio::awaitable<void> {
             for (int tries = 0;; ++tries) {

@@ -18,7 +18,9 @@ boundary::Progress progress(std::initializer_list<std::array<std::uint64_t, 3>> 
     return made;
 }
 
-crypto::Digest sha(std::string_view text) { return crypto::sha256(as_bytes(text)); }
+crypto::Digest sha(std::string_view text) {
+    return crypto::sha256(as_bytes(text));
+}
 
 TEST(BodyTracker, DigestsExactlyThePiecesThatAreContent) {
     BodyTracker tracker(false);

@@ -85,14 +85,13 @@ protected:
         options.map_size_bytes = std::uint64_t{256} << 20;
         options.create = true;
         const auto store_key = crypto::system_random().secret(32);
-        auto engine = must(storage::open_lmdb_engine(folder_, options,
-                                                     std::make_shared<const crypto::Sealer>(store_key.view())));
+        auto engine =
+            must(storage::open_lmdb_engine(folder_, options, std::make_shared<const crypto::Sealer>(store_key.view())));
         auto transaction = must(engine->begin());
         auto node_keys = must(storage::create_node_keys(*transaction, wrapper_, crypto::system_random()));
         storage::UnitKeys units;
         for (const auto unit : {kUnit, kOtherUnit}) {
-            units.emplace(unit,
-                          must(storage::create_unit_key(*transaction, wrapper_, unit, crypto::system_random())));
+            units.emplace(unit, must(storage::create_unit_key(*transaction, wrapper_, unit, crypto::system_random())));
         }
         must(transaction->commit());
         transaction.reset();
@@ -105,14 +104,14 @@ protected:
         ledger_options.disk_reserve_bytes = 0;
         ledger_ = must(storage::open_ledger(std::move(engine), ledger_options, signer, clock_));
         objects_ = must(storage::open_object_store(folder_ + "/objects"));
-        leaves_ = std::make_unique<storage::LeafWriter>(config_.node,
-                                                        Bytes(keys_->index().begin(), keys_->index().end()));
+        leaves_ =
+            std::make_unique<storage::LeafWriter>(config_.node, Bytes(keys_->index().begin(), keys_->index().end()));
         const std::function<asio::awaitable<Result<boundary::Connection>>()> dial =
             [this]() -> asio::awaitable<Result<boundary::Connection>> { co_return dial_inspector(); };
         inspectors_ = std::make_unique<Inspectors>(io_, dial, InspectorLimits{});
-        context_ = std::make_unique<Context>(Context{io_, workers_, config_, config_.node, *ledger_, *objects_, *leaves_,
-                                                     *clock_, crypto::system_random(), *keys_, policies_, *inspectors_,
-                                                     metrics_, counted_, dial});
+        context_ = std::make_unique<Context>(Context{io_, workers_, config_, config_.node, *ledger_, *objects_,
+                                                     *leaves_, *clock_, crypto::system_random(), *keys_, policies_,
+                                                     *inspectors_, metrics_, counted_, dial});
         policies_.replace(default_policies());
         loop_ = std::thread([this] { io_.run(); });
     }
@@ -431,9 +430,8 @@ public:
                                                                  boundary::Connection{std::move(pair.second), {}});
         endpoint_ = std::make_shared<GatewayEndpoint>(services_, channel, link);
         auto serve = [endpoint = endpoint_]() { return endpoint->serve(); };
-        asio::co_spawn(context.io, std::move(serve), [this](std::exception_ptr, boost::system::error_code why) {
-            ended_.set_value(why);
-        });
+        asio::co_spawn(context.io, std::move(serve),
+                       [this](std::exception_ptr, boost::system::error_code why) { ended_.set_value(why); });
     }
     ~GatewayDouble() {
         ours_->interrupt();

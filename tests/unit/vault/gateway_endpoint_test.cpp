@@ -18,8 +18,8 @@ protected:
     // A connection that proved this certificate.
     std::string connect(const Holder& holder) {
         if (!handshakes_) {
-            handshakes_ = std::make_unique<HandshakePeerDouble>(HandshakePeer::gateway, *context_, handles_,
-                                                                revocations_);
+            handshakes_ =
+                std::make_unique<HandshakePeerDouble>(HandshakePeer::gateway, *context_, handles_, revocations_);
         }
         return handshakes_->prove(++connections_, holder).proven().handle();
     }
@@ -40,8 +40,8 @@ protected:
         enrol_person("p-0002", "210000000002", {"auditor"});
     }
     storage::SubmissionId add_submission(std::string_view unit) {
-        const auto id = storage::make_submission_id(clock_->now().time_since_epoch().count(),
-                                                    crypto::system_random().array<10>());
+        const auto id =
+            storage::make_submission_id(clock_->now().time_since_epoch().count(), crypto::system_random().array<10>());
         change([&](storage::WriteTransaction& transaction) {
             storage::rows::Submission row;
             row.set_state(storage::rows::Submission::ACCEPTED);

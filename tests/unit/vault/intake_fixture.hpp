@@ -5,6 +5,11 @@
 
 #include <future>
 
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
 #include "crypto/cms_writer.hpp"
 #include "daemon/vault/accept_submission.hpp"
 #include "storage/records.hpp"
@@ -120,8 +125,8 @@ protected:
         return content;
     }
     std::string sign(const std::string& content, const Holder& holder) {
-        const auto writer =
-            must(crypto::CmsWriter::create(holder.key, holder.certificate, content.size(), seconds(std::chrono::seconds(0))));
+        const auto writer = must(crypto::CmsWriter::create(holder.key, holder.certificate, content.size(),
+                                                           seconds(std::chrono::seconds(0))));
         const auto suffix = must(writer.finish(crypto::sha256(as_bytes(content))));
         return std::string(as_text(writer.prefix())) + content + std::string(as_text(suffix));
     }
@@ -194,8 +199,8 @@ protected:
             boundary::Descriptor stream = opened.get();
             std::size_t sent = 0;
             for (const std::size_t wanted = length.value_or(body.size()); sent < wanted;) {
-                const auto count = ::send(stream.get(), body.data() + sent, std::min<std::size_t>(wanted - sent, 60000),
-                                          MSG_NOSIGNAL);
+                const auto count =
+                    ::send(stream.get(), body.data() + sent, std::min<std::size_t>(wanted - sent, 60000), MSG_NOSIGNAL);
                 if (count <= 0) {
                     break;
                 }
@@ -236,9 +241,9 @@ protected:
 
     // Overridden where parts hold on to the inspectors.
     virtual void rebind() {
-        context_ = std::make_unique<Context>(Context{io_, workers_, config_, config_.node, *ledger_, *objects_, *leaves_,
-                                                     *clock_, crypto::system_random(), *keys_, policies_, *inspectors_,
-                                                     metrics_, counted_, nullptr});
+        context_ = std::make_unique<Context>(Context{io_, workers_, config_, config_.node, *ledger_, *objects_,
+                                                     *leaves_, *clock_, crypto::system_random(), *keys_, policies_,
+                                                     *inspectors_, metrics_, counted_, nullptr});
         intake_ = std::make_unique<Intake>(*context_, revocations_, certificates_);
     }
 

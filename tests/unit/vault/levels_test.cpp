@@ -48,7 +48,11 @@ protected:
             at = end + 1;
             std::vector<std::string> cells{""};
             for (const char c : line) {
-                c == '|' ? cells.emplace_back() : static_cast<void>(cells.back() += c);
+                if (c == '|') {
+                    cells.emplace_back();
+                } else {
+                    cells.back() += c;
+                }
             }
             // RFC 8785: members in the order of their names.
             const std::string canonical = "{\"NUMBER\":\"" + cells[0] + "\",\"SUBJECT\":\"" + cells[1] +

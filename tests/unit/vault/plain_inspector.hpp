@@ -206,7 +206,11 @@ private:
             ++line;
             std::vector<std::string> cells{""};
             for (const char c : row) {
-                c == '|' ? cells.emplace_back() : static_cast<void>(cells.back() += c);
+                if (c == '|') {
+                    cells.emplace_back();
+                } else {
+                    cells.back() += c;
+                }
             }
             verdict.set_records(verdict.records() + 1);
             if (cells.size() != 4 || cells[2] == "bad") {

@@ -46,8 +46,8 @@ protected:
     }
     // A submission with one record about `subject`.
     void add_record(std::string_view subject, storage::rows::Submission::State state) {
-        const auto id = storage::make_submission_id(clock_->now().time_since_epoch().count(),
-                                                    crypto::system_random().array<10>());
+        const auto id =
+            storage::make_submission_id(clock_->now().time_since_epoch().count(), crypto::system_random().array<10>());
         const auto key = crypto::system_random().array<32>();
         change([&](storage::WriteTransaction& transaction) {
             storage::rows::Submission row;
@@ -64,8 +64,8 @@ protected:
             record->set_subject(std::string(subject));
             const storage::RecordSealer sealer(id, key);
             must(storage::put_record_block(transaction, id, 0, sealer.seal_block(0, block)));
-            must(storage::put_subject_entry(
-                transaction, storage::subject_key(keys_->index(), kCatalog, subject), {id, 0}));
+            must(storage::put_subject_entry(transaction, storage::subject_key(keys_->index(), kCatalog, subject),
+                                            {id, 0}));
         });
     }
     GatewayReply query(const std::string& handle, std::string_view subject, const std::string& purpose) {
@@ -129,7 +129,8 @@ TEST(MaskRecord, RefusesTextThatTheVaultDidNotWrite) {
     const MaskField same = [](std::string_view, std::string_view value, const auto&) { return std::string(value); };
     EXPECT_EQ(mask_record(kCanonical, same), kCanonical);
     EXPECT_EQ(mask_record("{\"a\":\"\\u0001\\n\"}", same), "{\"a\":\"\\u0001\\n\"}");
-    for (const std::string_view wrong : {"", "{", "{\"a\":1}", "{\"a\":\"b\"", "{\"a\":\"b\"}x", "{\"a\":\"\\u4e00\"}"}) {
+    for (const std::string_view wrong :
+         {"", "{", "{\"a\":1}", "{\"a\":\"b\"", "{\"a\":\"b\"}x", "{\"a\":\"\\u4e00\"}"}) {
         EXPECT_EQ(mask_record(wrong, same), "") << wrong;
     }
 }

@@ -85,8 +85,8 @@ TEST_F(RevocationTest, Idn01AListOfTheAuthorityTakesEffectAndOutlivesARestart) {
 TEST_F(RevocationTest, AnotherAuthoritysListIsNotBelieved) {
     crypto::DistinguishedName same;
     same.common_name = "Test Authority";  // the name alone proves nothing
-    const auto impostor = must(crypto::CertificateAuthority::create(same, seconds(std::chrono::hours(-72)),
-                                                                    seconds(std::chrono::hours(72))));
+    const auto impostor = must(
+        crypto::CertificateAuthority::create(same, seconds(std::chrono::hours(-72)), seconds(std::chrono::hours(72))));
     const Holder holder = unit_certificate(kUnit);
     put("impostor.crl", list(impostor, {holder.certificate.serial()}, std::chrono::seconds(10)));
     look();
