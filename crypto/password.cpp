@@ -68,8 +68,13 @@ Secret argon2id(std::string_view password, ByteView salt, std::uint32_t memory_k
 std::string hash_password(std::string_view password, RandomSource& random) {
     const auto salt = random.array<kSaltBytes>();
     const Secret digest = argon2id(password, salt, kMemoryKib, kIterations, kParallelism, kDigestBytes);
-    return std::string(kPrefix) + "m=" + std::to_string(kMemoryKib) + ",t=" + std::to_string(kIterations) +
-           ",p=" + std::to_string(kParallelism) + "$" + unpadded_base64(salt) + "$" + unpadded_base64(digest.view());
+    std::string phc(kPrefix);
+    phc.append("m=").append(std::to_string(kMemoryKib));
+    phc.append(",t=").append(std::to_string(kIterations));
+    phc.append(",p=").append(std::to_string(kParallelism));
+    phc.append("$").append(unpadded_base64(salt));
+    phc.append("$").append(unpadded_base64(digest.view()));
+    return phc;
 }
 
 Result<bool> verify_password(std::string_view password, std::string_view phc) try {
