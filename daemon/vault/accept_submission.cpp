@@ -10,6 +10,7 @@
 #include "daemon/vault/active_policies.hpp"
 #include "daemon/vault/counted_leaves.hpp"
 #include "daemon/vault/inspector_pool.hpp"
+#include "daemon/vault/metrics.hpp"
 #include "daemon/vault/parcel_builder.hpp"
 #include "daemon/vault/receipt.hpp"
 #include "daemon/vault/signer_check.hpp"
