@@ -28,13 +28,22 @@ using boundary::ProveClient;
 struct Link {
     std::shared_ptr<boundary::BlockingChannel> channel;
     std::mutex sending;
+    bool closed = false;
 
     void answer(const HandshakeReply& reply) {
         const std::scoped_lock turn(sending);
+        if (closed) {
+            return;
+        }
         // A peer that does not read its answers would hold up the ledger: it has room for hundreds of them.
         if (!channel->send(reply, -1, std::chrono::milliseconds{0})) {
             channel->interrupt();
         }
+    }
+    void close() {
+        const std::scoped_lock turn(sending);
+        closed = true;
+        channel->close();
     }
 };
 
@@ -275,6 +284,7 @@ boost::system::error_code HandshakeService::serve(std::shared_ptr<boundary::Bloc
     for (std::uint64_t last_id = 0;;) {
         auto envelope = channel->receive<HandshakeRequest>();
         if (!envelope) {
+            to->close();
             return envelope.error();
         }
         const HandshakeRequest& request = envelope->message;
@@ -293,7 +303,7 @@ boost::system::error_code HandshakeService::serve(std::shared_ptr<boundary::Bloc
             permitted = false;
         }
         if (!permitted) {
-            channel->interrupt();
+            to->close();
             return boundary::Errc::unexpected;
         }
     }

@@ -44,7 +44,7 @@ public:
     std::size_t overdue(std::int64_t now_s) const;
 
     // One look at the folder: every file not seen before is read, verified, stored and made effective, with a leaf;
-    // a file that cannot be taken leaves a leaf too. A missing folder is an empty one.
+    // a file that cannot be taken leaves a leaf too. A missing folder is an empty one. `anchors` outlive the call.
     asio::awaitable<void> look(Context& context, const std::vector<crypto::Certificate>& anchors, std::string folder);
 
 private:

@@ -337,7 +337,7 @@ public:
     ~HandshakePeerDouble() { end(); }
 
     boost::system::error_code end() {
-        ours_->interrupt();
+        ours_->close();
         if (thread_.joinable()) {
             thread_.join();
         }
@@ -434,7 +434,7 @@ public:
                        [this](std::exception_ptr, boost::system::error_code why) { ended_.set_value(why); });
     }
     ~GatewayDouble() {
-        ours_->interrupt();
+        ours_->close();
         if (result_.valid()) {
             result_.wait();
         }

@@ -56,8 +56,10 @@ protected:
         return must(authority.revocation_list(revoked, seconds(-age), seconds(std::chrono::hours(24)), 1));
     }
     void look() {
-        on_loop([this]() -> asio::awaitable<void> {
-            return revocations_.look(*context_, {authority_.certificate()}, lists_);
+        const std::vector<crypto::Certificate> anchors{authority_.certificate()};
+        on_loop([this, &anchors]() -> asio::awaitable<void> {
+            auto looking = revocations_.look(*context_, anchors, lists_);
+            co_await std::move(looking);
         });
     }
     std::string lists_;
