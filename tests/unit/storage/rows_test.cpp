@@ -11,7 +11,7 @@ namespace {
 
 class Rows : public ::testing::Test {
 protected:
-    std::unique_ptr<WriteTransaction> begin() { return std::move(*engine_->begin()); }
+    std::unique_ptr<WriteTransaction> begin() { return *engine_->begin(); }
     TestDirectory directory_;
     std::unique_ptr<Engine> engine_ = make_engine(directory_.path());
     const Bytes index_key_ = Bytes(32, 3);
@@ -170,7 +170,7 @@ TEST_F(Rows, IncomingNumbersLeaveGapsThatCloseInAnyOrder) {
     EXPECT_EQ(gaps(), "3-4 6-8 next 11");
     take(7);
     EXPECT_EQ(gaps(), "3-4 6-6 8-8 next 11");
-    for (const std::uint64_t sequence : {6, 8, 4, 3}) {
+    for (const std::uint64_t sequence : {6u, 8u, 4u, 3u}) {
         take(sequence);
     }
     EXPECT_EQ(gaps(), "next 11");
