@@ -126,7 +126,8 @@ class Evidence(DemoCase):
         self.assertEqual(len(mine), 1)
         self.assertEqual(receipt_index(answer.text), before + leaves.index(mine[0]))
         self.assertEqual(sum(leaf["action"] == "query" for leaf in leaves), 1)
-        self.assertEqual(sum(leaf["action"] == "deliver" for leaf in leaves), 2)
+        # An earlier file's acknowledgements may still be coming in.
+        self.assertGreaterEqual(sum(leaf["action"] == "deliver" for leaf in leaves), 2)
         times = [leaf["time"] for leaf in self.demo.leaves()]
         self.assertEqual(times, sorted(times))
         for leaf in leaves:
