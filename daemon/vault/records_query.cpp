@@ -46,7 +46,8 @@ std::optional<std::string> normalised_subject(std::string_view text) {
     // Eighteen characters are a unified social credit code or an identity number, with a check character that fits.
     const bool known = policies::check_uscc(subject) == policies::UsccDefect::none ||
                        policies::is_identity_number(subject) || policies::is_organisation_code(subject) ||
-                       policies::is_registration_number(subject) || (subject.size() != 18 && policies::is_tax_number(subject));
+                       policies::is_registration_number(subject) ||
+                       (subject.size() != 18 && policies::is_tax_number(subject));
     return known ? std::optional<std::string>(std::move(subject)) : std::nullopt;
 }
 
