@@ -255,7 +255,9 @@ protected:
             return boundary::Errc::not_running;
         }
         auto pair = must(boundary::make_packet_pair());
-        auto theirs = std::make_shared<boundary::BlockingChannel>(boundary::Connection{std::move(pair.second), {}});
+        boundary::PeerRules rules;
+        rules.may_pass_descriptors = true;  // the vault passes bodies
+        auto theirs = std::make_shared<boundary::BlockingChannel>(boundary::Connection{std::move(pair.second), rules});
         inspector_threads_.emplace_back([script = inspector_script_, theirs] { script(*theirs); });
         return boundary::Connection{std::move(pair.first), {}};
     }

@@ -162,6 +162,7 @@ protected:
     };
     static Answer answer_of(const HandedIn& exchange) {
         Answer answer;
+        answer.outcome.set_kind(boundary::SubmissionOutcome::REFUSED);  // until one says otherwise
         for (const auto& reply : exchange.replies) {
             if (reply.has_problem()) {
                 answer.code = reply.problem().code();

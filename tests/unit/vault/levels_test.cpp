@@ -38,8 +38,12 @@ protected:
         std::string body;
     };
     Parcel parcel(std::uint64_t sequence, const std::string& content, const Holder& signer,
-                  const std::function<void(boundary::ParcelManifest&)>& change_it = nullptr) {
-        const std::string original = sign(content, signer);
+                  const std::function<void(boundary::ParcelManifest&)>& change_it = nullptr,
+                  const std::function<void(std::string&)>& damage = nullptr) {
+        std::string original = sign(content, signer);
+        if (damage) {
+            damage(original);
+        }
         crypto::Sha256 records;
         std::uint64_t count = 0;
         for (std::size_t at = 0; at < content.size(); ++count) {
@@ -164,8 +168,8 @@ TEST_F(IncomingParcels, AreRefusedWhenTheDepartmentsSignatureIsNotGood) {
     EXPECT_EQ(hand_in(parcel(1, row(1), unit_certificate(kOtherUnit))).code, "XF-7006");
     EXPECT_EQ(hand_in(parcel(2, row(1), unit_certificate(kUnit, std::chrono::hours(-1)))).code, "XF-7006");
     const Holder holder = unit_certificate(kUnit);
-    const Holder stranger{crypto::SigningKey::generate_p256(), holder.certificate};
-    EXPECT_EQ(hand_in(parcel(3, row(1), stranger)).code, "XF-7006");
+    const auto flip_last = [](std::string& original) { original.back() = static_cast<char>(original.back() ^ 1); };
+    EXPECT_EQ(hand_in(parcel(3, row(1), holder, nullptr, flip_last)).code, "XF-7006");  // in the signature
     // Enrolled nowhere here, but the unit's and of an authority that this node trusts.
     EXPECT_EQ(hand_in(parcel(4, row(1), holder)).outcome.kind(), Outcome::CREATED);
 }
