@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <fcntl.h>
+#include <malloc.h>
 
 #include <csignal>
 #include <cstdlib>
@@ -104,6 +105,9 @@ int run(int argc, char** argv) {
         return *arguments.exit_code;
     }
     boundary::Service service("xinfu-vault");
+    // Large blocks go back to the system when they are freed: a password's digest takes tens of MiB for a moment, and
+    // an arena of each worker would keep them for good.
+    ::mallopt(M_MMAP_THRESHOLD, 1 << 20);
     try {
         const bool supervised = static_cast<bool>(arguments.control);
         const config::Config config = read_configuration(arguments);
