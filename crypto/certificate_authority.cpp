@@ -22,6 +22,8 @@ namespace {
 constexpr std::size_t kRequestSizeBytesMax = 64 * 1024;
 constexpr std::size_t kSerialSize = 16;                  // octets; RFC 5280 section 4.1.2.2 allows 20
 constexpr std::uint8_t kUsageDigitalSignature = 0x80;    // bit 0 of keyUsage
+constexpr std::uint8_t kUsageKeyEncipherment = 0x20;     // bit 2
+constexpr std::uint8_t kUsageKeyAgreement = 0x08;        // bit 4
 constexpr std::uint8_t kUsageKeyCertSignCrlSign = 0x06;  // bits 5 and 6
 
 void append(Bytes& out, ByteView bytes) {
@@ -179,8 +181,12 @@ Result<Certificate> CertificateAuthority::issue(const DistinguishedName& subject
     const auto usages =
         options.hosts.empty() ? der_encode(kDerSequence, {client}) : der_encode(kDerSequence, {client, server});
     Bytes extensions = encode_extension("2.5.29.19", true, der_encode(kDerSequence, {}));  // no authority
-    append(extensions, key_usage(kUsageDigitalSignature));
-    append(extensions, encode_extension("2.5.29.37", false, usages));
+    if (options.encryption) {
+        append(extensions, key_usage(key->algo_name() == "RSA" ? kUsageKeyEncipherment : kUsageKeyAgreement));
+    } else {
+        append(extensions, key_usage(kUsageDigitalSignature));
+        append(extensions, encode_extension("2.5.29.37", false, usages));
+    }
     append(extensions, subject_key_identifier(public_key));
     if (!certificate_.subject_key_identifier().empty()) {
         append(extensions, authority_key_identifier(certificate_.subject_key_identifier()));

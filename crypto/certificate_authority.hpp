@@ -35,6 +35,7 @@ struct IssueOptions {
     UtcSeconds not_before{};
     UtcSeconds not_after{};
     std::vector<std::string> hosts;  // DNS names and IP addresses: a server's; empty: a client's certificate
+    bool encryption = false;         // for a key that opens envelopes, and neither signs nor speaks TLS
 };
 
 class CertificateAuthority {
@@ -49,7 +50,8 @@ public:
     const SigningKey& key() const { return key_; }
 
     // Subject as given, not as any request wished. keyUsage digitalSignature; extended key usage clientAuth, and
-    // serverAuth with a subjectAltName when hosts are named. A random serial number.
+    // serverAuth with a subjectAltName when hosts are named. For encryption instead keyUsage keyAgreement, or
+    // keyEncipherment for RSA, and no extended one. A random serial number.
     Result<Certificate> issue(const DistinguishedName& subject, ByteView public_key, const IssueOptions& options) const;
 
     struct Revoked {

@@ -13,16 +13,9 @@
 namespace xinfu::crypto {
 namespace {
 
-constexpr std::uint64_t kIndefinite = ~std::uint64_t{0};
-constexpr std::uint64_t kLengthMax = std::uint64_t{1} << 40;
-// Content may come in pieces, but not in crumbs: this many elements, and one more for every so many octets. openssl
-// -stream makes pieces of 4096 octets, other libraries of 1000.
-constexpr std::uint64_t kElementsFree = 4096;
-constexpr std::uint64_t kOctetsPerElementMin = 256;
 constexpr std::size_t kOidSizeBytesMax = 64;
 constexpr std::size_t kAlgorithmSizeBytesMax = 256;
 constexpr std::size_t kDigestAlgorithmsMax = 8;
-constexpr std::size_t kFirstOctets = 16;  // enough to tell PEM and mail from CMS
 
 constexpr std::string_view kOidSignedData = "1.2.840.113549.1.7.2";
 constexpr std::string_view kOidDataType = "1.2.840.113549.1.7.1";
@@ -34,283 +27,104 @@ Bytes copy(ByteView bytes) {
     return {bytes.begin(), bytes.end()};
 }
 
-bool begins_with(ByteView octets, std::string_view text) {
-    return octets.size() >= text.size() &&
-           std::equal(text.begin(), text.end(), octets.begin(),
-                      [](char a, std::uint8_t b) { return a == (b >= 'A' && b <= 'Z' ? b + ('a' - 'A') : b); });
-}
-
 }  // namespace
 
-CmsReader::CmsReader(CmsReaderOptions options) : options_(options) {}
+CmsReader::CmsReader(CmsReaderOptions options)
+    : BerWalker(Step::content_info, options.definite_only), options_(options) {}
 
 Result<std::size_t> CmsReader::feed(std::uint64_t chunk_offset, ByteView chunk, const ContentSink& sink) {
-    if (failure_) {
-        return *failure_;
-    }
-    std::size_t at = 0;
-    std::optional<Errc> error;
-    while (at < chunk.size() && phase_ != Phase::complete && !error) {
-        if (action_ == Action::header) {
-            error = on_octet(chunk[at++]);
-            continue;
-        }
-        const auto size = static_cast<std::size_t>(std::min<std::uint64_t>(remaining_, chunk.size() - at));
-        const auto piece = chunk.subspan(at, size);
-        at += size;
-        size_ += size;
-        remaining_ -= size;
-        if (action_ == Action::collect) {
-            collected_.insert(collected_.end(), piece.begin(), piece.end());
-        } else if (action_ == Action::stream) {
-            content_size_ += size;
-            const auto taken = sink(chunk_offset + (at - size), piece);
-            if (!taken) {
-                failure_ = taken.error();
-                return *failure_;
-            }
-        }
-        if (remaining_ == 0) {
-            error = on_element_end();
-        }
-    }
-    if (!error && phase_ == Phase::complete && at < chunk.size() &&
-        options_.trailing == CmsReaderOptions::Trailing::refuse) {
-        error = Errc::cms_trailing_bytes;
-    }
-    if (error) {
-        failure_ = *error;
-        return *failure_;
-    }
-    return at;
+    return walk(chunk_offset, chunk, sink, options_.trailing == CmsReaderOptions::Trailing::leave);
 }
 
 Result<void> CmsReader::finish() {
-    if (failure_) {
-        return *failure_;
-    }
-    if (phase_ == Phase::complete) {
-        return {};
-    }
-    failure_ = size_ == 0 ? explain_first_octets() : Errc::cms_truncated;
-    return *failure_;
-}
-
-// The first octets are kept until they say what this is, for the most common mistakes deserve their own answer.
-Errc CmsReader::explain_first_octets() const {
-    if (begins_with(first_octets_, "-----begin")) {
-        return Errc::cms_is_pem;
-    }
-    for (const std::string_view field : {"mime-version:", "content-type:", "to:", "from:", "subject:"}) {
-        if (begins_with(first_octets_, field)) {
-            return Errc::cms_is_smime;
-        }
-    }
-    return Errc::cms_not_cms;
-}
-
-std::optional<Errc> CmsReader::on_octet(std::uint8_t octet) {
-    if (size_ == 0 && (octet != kDerSequence || !first_octets_.empty())) {
-        first_octets_.push_back(octet);
-        return first_octets_.size() < kFirstOctets ? std::nullopt : std::optional(explain_first_octets());
-    }
-    ++size_;
-    header_octets_.push_back(octet);
-    if (header_octets_.size() == 1) {
-        return (octet & 0x1f) == 0x1f ? std::optional(Errc::cms_malformed) : std::nullopt;
-    }
-    const std::uint8_t first = header_octets_[1];
-    Header header;
-    header.tag = header_octets_[0];
-    if (first < 0x80) {
-        header.length = first;
-    } else if (first == 0x80) {
-        header.indefinite = true;
-    } else {
-        const std::size_t octets = first & 0x7f;
-        if (octets > 8) {
-            return Errc::cms_malformed;
-        }
-        if (header_octets_.size() < 2 + octets) {
-            return std::nullopt;
-        }
-        for (std::size_t i = 0; i < octets; ++i) {
-            header.length = header.length << 8 | header_octets_[2 + i];
-        }
-        header.minimal = header.length >= 0x80 && header_octets_[2] != 0;
-        if (header.length > kLengthMax) {
-            return Errc::cms_malformed;
-        }
-    }
-    header_octets_.swap(element_header_);
-    header_octets_.clear();
-    return on_header(header);
+    return finish_walk();
 }
 
 std::optional<Errc> CmsReader::on_header(const Header& header) {
-    if (++elements_ > kElementsFree + size_ / kOctetsPerElementMin) {
-        return Errc::cms_too_many_elements;
-    }
-    if (header.indefinite && (header.tag & 0x20) == 0) {
-        return Errc::cms_malformed;
-    }
-    if (options_.definite_only && (header.indefinite || !header.minimal)) {
-        return Errc::cms_indefinite;
-    }
-    // The nearest enclosing definite length bounds this element; those further out were bounded when opened.
-    for (auto frame = frames_.rbegin(); frame != frames_.rend(); ++frame) {
-        if (frame->end != kIndefinite) {
-            if (size_ > frame->end || header.length > frame->end - size_) {
-                return Errc::cms_malformed;
-            }
-            break;
-        }
-    }
-    if (header.tag == 0) {
-        if (header.length != 0 || !header.minimal || element_header_.size() != 2 || frames_.empty() ||
-            frames_.back().end != kIndefinite) {
-            return Errc::cms_malformed;
-        }
-        if (const auto error = close_frame()) {
-            return error;
-        }
-        return close_full_frames();
-    }
     switch (phase_) {
-        case Phase::content_info:
+        case Step::content_info:
             if (header.tag != kDerSequence) {
                 return Errc::cms_not_cms;
             }
-            return open(header, Phase::content_info_oid, Phase::complete);
-        case Phase::content_info_oid:
+            return open(header, Step::content_info_oid, kComplete);
+        case Step::content_info_oid:
             return header.tag == kDerOid ? collect(header, kOidSizeBytesMax, false) : Errc::cms_not_cms;
-        case Phase::content_info_explicit:
-            return header.tag == der_context(0) ? open(header, Phase::signed_data, Phase::closing)
-                                                : Errc::cms_malformed;
-        case Phase::signed_data:
-            return header.tag == kDerSequence ? open(header, Phase::version, Phase::closing) : Errc::cms_malformed;
-        case Phase::version: return header.tag == kDerInteger ? collect(header, 1, false) : Errc::cms_malformed;
-        case Phase::digest_algorithms:
-            return header.tag == kDerSet ? open(header, Phase::digest_algorithm, Phase::encapsulated)
+        case Step::content_info_explicit:
+            return header.tag == der_context(0) ? open(header, Step::signed_data, Step::closing) : Errc::cms_malformed;
+        case Step::signed_data:
+            return header.tag == kDerSequence ? open(header, Step::version, Step::closing) : Errc::cms_malformed;
+        case Step::version: return header.tag == kDerInteger ? collect(header, 1, false) : Errc::cms_malformed;
+        case Step::digest_set:
+            return header.tag == kDerSet ? open(header, Step::digest_algorithm, Step::encapsulated)
                                          : Errc::cms_malformed;
-        case Phase::digest_algorithm:
+        case Step::digest_algorithm:
             return header.tag == kDerSequence ? collect(header, kAlgorithmSizeBytesMax, true) : Errc::cms_malformed;
-        case Phase::encapsulated:
-            return header.tag == kDerSequence ? open(header, Phase::content_type, Phase::after_content)
+        case Step::encapsulated:
+            return header.tag == kDerSequence ? open(header, Step::content_type, Step::after_content)
                                               : Errc::cms_malformed;
-        case Phase::content_type:
+        case Step::content_type:
             return header.tag == kDerOid ? collect(header, kOidSizeBytesMax, false) : Errc::cms_malformed;
-        case Phase::content_explicit:
-            return header.tag == der_context(0) ? open(header, Phase::content_string, Phase::closing)
+        case Step::content_explicit:
+            return header.tag == der_context(0) ? open(header, Step::content_string, Step::closing)
                                                 : Errc::cms_malformed;
-        case Phase::content_string:
-        case Phase::content_segment: return on_content(header);
-        case Phase::after_content: return on_part(header);
-        case Phase::certificate:
+        case Step::content_string:
+        case Step::content_segment: return on_content(header);
+        case Step::after_content: return on_part(header);
+        case Step::certificate:
             if (header.tag != kDerSequence || certificates_.size() == kCertificatesMax) {
                 return Errc::cms_certificate_form;
             }
-            return collect(header, kCertificatesSizeBytesMax - certificates_size_, true);
-        case Phase::revocation: return skip(header);
-        case Phase::signer:
+            return collect(header, kCertificatesSizeBytesMax - certificates_size_, true, Errc::cms_certificate_form,
+                           Errc::cms_part_too_large);
+        case Step::revocation:
+            revocation_size_ += header.length;
+            return revocation_size_ > kRevocationSizeBytesMax ? std::optional(Errc::cms_part_too_large)
+                                                              : skip(header, Step::revocation);
+        case Step::signer_info:
             if (header.tag != kDerSequence) {
                 return Errc::cms_malformed;
             }
-            return signer_info_.empty() ? collect(header, kSignerSizeBytesMax, true) : Errc::cms_several_signers;
-        case Phase::closing:
-        case Phase::complete: break;
+            return signer_info_.empty()
+                       ? collect(header, kSignerSizeBytesMax, true, Errc::cms_malformed, Errc::cms_part_too_large)
+                       : Errc::cms_several_signers;
+        default: break;
     }
     return Errc::cms_malformed;  // an element where the enclosing one should end
 }
 
 std::optional<Errc> CmsReader::on_content(const Header& header) {
-    const auto after = phase_ == Phase::content_string ? Phase::closing : Phase::content_segment;
+    const auto after = phase_ == Step::content_string ? Step::closing : Step::content_segment;
     if (header.tag == (kDerOctetString | 0x20)) {
         return options_.definite_only ? std::optional(Errc::cms_indefinite)
-                                      : open(header, Phase::content_segment, after);
+                                      : open(header, Step::content_segment, after);
     }
     if (header.tag != kDerOctetString) {
         return Errc::cms_malformed;
     }
-    if (header.length > options_.content_size_bytes_max - content_size_) {
+    if (header.length > options_.content_size_bytes_max - streamed_) {
         return Errc::cms_content_too_large;
     }
-    after_element_ = after;
-    action_ = Action::stream;
-    remaining_ = header.length;
-    return remaining_ == 0 ? on_element_end() : std::nullopt;
+    return stream(header, after);
 }
 
 std::optional<Errc> CmsReader::on_part(const Header& header) {
     if (header.tag == der_context(0) && !certificates_seen_ && !revocation_seen_) {
         certificates_seen_ = true;
-        return open(header, Phase::certificate, Phase::after_content);
+        return open(header, Step::certificate, Step::after_content);
     }
     if (header.tag == der_context(1) && !revocation_seen_) {
         revocation_seen_ = true;
-        return open(header, Phase::revocation, Phase::after_content);
+        return open(header, Step::revocation, Step::after_content);
     }
     if (header.tag == kDerSet) {
-        return open(header, Phase::signer, Phase::closing);
+        return open(header, Step::signer_info, Step::closing);
     }
     return Errc::cms_malformed;
 }
 
-std::optional<Errc> CmsReader::open(const Header& header, Phase inside, Phase then) {
-    if (frames_.size() == kDepthMax) {
-        return Errc::cms_too_deep;
-    }
-    frames_.push_back({header.indefinite ? kIndefinite : size_ + header.length, then});
-    phase_ = inside;
-    return close_full_frames();
-}
-
-// Collects a small element. With `whole` its header is kept too and must be DER's, for what is inside is read as DER.
-std::optional<Errc> CmsReader::collect(const Header& header, std::size_t limit, bool whole) {
-    if (header.indefinite || (whole && !header.minimal)) {
-        return phase_ == Phase::certificate ? Errc::cms_certificate_form : Errc::cms_malformed;
-    }
-    collected_.clear();
-    if (whole) {
-        collected_ = element_header_;
-    }
-    if (header.length + collected_.size() > limit) {
-        return phase_ == Phase::certificate || phase_ == Phase::signer ? Errc::cms_part_too_large : Errc::cms_malformed;
-    }
-    action_ = Action::collect;
-    remaining_ = header.length;
-    return remaining_ == 0 ? on_element_end() : std::nullopt;
-}
-
-std::optional<Errc> CmsReader::skip(const Header& header) {
-    if (header.indefinite) {
-        return Errc::cms_malformed;
-    }
-    revocation_size_ += header.length;
-    if (revocation_size_ > kRevocationSizeBytesMax) {
-        return Errc::cms_part_too_large;
-    }
-    after_element_ = Phase::revocation;
-    action_ = Action::skip;
-    remaining_ = header.length;
-    return remaining_ == 0 ? on_element_end() : std::nullopt;
-}
-
-std::optional<Errc> CmsReader::on_element_end() {
-    const auto action = std::exchange(action_, Action::header);
-    if (action == Action::collect) {
-        if (const auto error = on_collected()) {
-            return error;
-        }
-    } else {
-        phase_ = after_element_;
-    }
-    return close_full_frames();
-}
-
 std::optional<Errc> CmsReader::on_collected() {
     switch (phase_) {
-        case Phase::content_info_oid: {
+        case Step::content_info_oid: {
             const auto oid = oid_to_text(collected_);
             if (!oid) {
                 return Errc::cms_not_cms;
@@ -318,18 +132,18 @@ std::optional<Errc> CmsReader::on_collected() {
             if (*oid != kOidSignedData) {
                 return Errc::cms_wrong_type;
             }
-            phase_ = Phase::content_info_explicit;
+            phase_ = Step::content_info_explicit;
             return std::nullopt;
         }
-        case Phase::version:
+        case Step::version:
             // 4 and 5 go with attribute certificates and other things that nobody here sends.
             if (collected_.size() != 1 || (collected_[0] != 1 && collected_[0] != 3)) {
                 return Errc::cms_version;
             }
             version_ = collected_[0];
-            phase_ = Phase::digest_algorithms;
+            phase_ = Step::digest_set;
             return std::nullopt;
-        case Phase::digest_algorithm: {
+        case Step::digest_algorithm: {
             const auto sequence = der_single(collected_, kDerSequence);
             const auto algorithm = sequence ? parse_algorithm(sequence->contents) : std::nullopt;
             if (!algorithm) {
@@ -342,16 +156,16 @@ std::optional<Errc> CmsReader::on_collected() {
             digest_algorithms_.push_back(algorithm->oid);
             return std::nullopt;
         }
-        case Phase::content_type: {
+        case Step::content_type: {
             auto oid = oid_to_text(collected_);
             if (!oid) {
                 return Errc::cms_malformed;
             }
             signer_.content_type = std::move(*oid);
-            phase_ = Phase::content_explicit;
+            phase_ = Step::content_explicit;
             return std::nullopt;
         }
-        case Phase::certificate:
+        case Step::certificate:
             if (!read_certificate_parts(collected_)) {
                 return Errc::cms_certificate_form;
             }
@@ -359,7 +173,7 @@ std::optional<Errc> CmsReader::on_collected() {
             certificates_.push_back(std::move(collected_));
             collected_ = {};
             return std::nullopt;
-        case Phase::signer:
+        case Step::signer_info:
             signer_info_ = std::move(collected_);
             collected_ = {};
             return std::nullopt;
@@ -367,43 +181,24 @@ std::optional<Errc> CmsReader::on_collected() {
     }
 }
 
-std::optional<Errc> CmsReader::close_full_frames() {
-    while (!frames_.empty() && frames_.back().end == size_) {
-        if (const auto error = close_frame()) {
-            return error;
-        }
-    }
-    return std::nullopt;
-}
-
-// The innermost frame ends. What its last element had to be is told by the phase.
-std::optional<Errc> CmsReader::close_frame() {
+// What the last element of the frame had to be is told by the phase.
+std::optional<Errc> CmsReader::on_close() {
     switch (phase_) {
-        case Phase::closing:
-        case Phase::content_segment:
-        case Phase::certificate:
-        case Phase::revocation: break;
-        case Phase::digest_algorithm:
-            if (digest_algorithms_.empty()) {
-                return Errc::cms_digest_algorithm;
-            }
-            break;
-        case Phase::content_explicit: return Errc::cms_detached;
-        case Phase::signer:
-            if (signer_info_.empty()) {
-                return Errc::cms_no_signer;
-            }
-            break;
+        case Step::closing:
+        case Step::content_segment:
+        case Step::certificate:
+        case Step::revocation: return std::nullopt;
+        case Step::digest_algorithm:
+            return digest_algorithms_.empty() ? std::optional(Errc::cms_digest_algorithm) : std::nullopt;
+        case Step::content_explicit: return Errc::cms_detached;
+        case Step::signer_info: return signer_info_.empty() ? std::optional(Errc::cms_no_signer) : std::nullopt;
         default: return Errc::cms_malformed;
     }
-    phase_ = frames_.back().then;
-    frames_.pop_back();
-    return phase_ == Phase::complete ? finish_signer() : std::nullopt;
 }
 
 // SignerInfo, RFC 5652 section 5.3: version, sid, digestAlgorithm, [0] signedAttrs, signatureAlgorithm, signature,
 // [1] unsignedAttrs. The last are not covered by the signature and are not looked at.
-std::optional<Errc> CmsReader::finish_signer() {
+std::optional<Errc> CmsReader::on_complete() {
     if (!is_der(signer_info_)) {
         return Errc::cms_malformed;
     }

@@ -31,6 +31,31 @@ Digest Sha256::finish() {
     return digest;
 }
 
+Checksum::Checksum(std::unique_ptr<Botan::HashFunction> state) : state_(std::move(state)) {}
+Checksum::Checksum(Checksum&&) noexcept = default;
+Checksum& Checksum::operator=(Checksum&&) noexcept = default;
+Checksum::~Checksum() = default;
+
+std::optional<Checksum> Checksum::create(std::string_view algorithm) {
+    if (algorithm == "sha1") {
+        return Checksum(Botan::HashFunction::create_or_throw("SHA-1"));
+    }
+    if (algorithm == "sha256") {
+        return Checksum(Botan::HashFunction::create_or_throw("SHA-256"));
+    }
+    return std::nullopt;
+}
+
+void Checksum::update(ByteView bytes) {
+    state_->update(bytes);
+}
+
+Bytes Checksum::finish() {
+    Bytes digest(state_->output_length());
+    state_->final(digest);
+    return digest;
+}
+
 Digest sha256(ByteView bytes) {
     // One per thread: making one costs several times as much as a short digest.
     thread_local Sha256 state;

@@ -6,6 +6,8 @@
 
 #include <array>
 #include <memory>
+#include <optional>
+#include <string_view>
 
 #include "crypto/bytes.hpp"
 
@@ -34,6 +36,23 @@ private:
 };
 
 Digest sha256(ByteView bytes);
+
+// A digest of a part in transit, of the algorithm its sender names. It finds damage and proves nothing: SHA-1 is among
+// them because tus 1.0 demands it.
+class Checksum {
+public:
+    static std::optional<Checksum> create(std::string_view algorithm);  // "sha1", "sha256"
+    Checksum(Checksum&&) noexcept;
+    Checksum& operator=(Checksum&&) noexcept;
+    ~Checksum();
+
+    void update(ByteView bytes);
+    Bytes finish();  // and starts over
+
+private:
+    explicit Checksum(std::unique_ptr<Botan::HashFunction> state);
+    std::unique_ptr<Botan::HashFunction> state_;
+};
 Digest hmac_sha256(ByteView key, ByteView message);
 
 // In time that depends on the sizes alone.

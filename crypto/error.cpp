@@ -65,6 +65,17 @@ public:
             case Errc::index_malformed: return "the authority's index cannot be read";
             case Errc::handshake_malformed: return "not the parts of a handshake signature";
             case Errc::handshake_unproven: return "the client does not hold its certificate's key";
+            case Errc::pem_malformed: return "the PEM armour is damaged";
+            case Errc::pem_label: return "a PEM label other than CMS or PKCS7";
+            case Errc::pem_truncated: return "the PEM text ends before its END line";
+            case Errc::pem_trailing: return "something follows the PEM armour";
+            case Errc::envelope_unauthenticated: return "encrypted without authentication";
+            case Errc::envelope_recipients: return "an envelope has exactly one recipient";
+            case Errc::envelope_key_transport: return "the content key travels in a way that is not accepted";
+            case Errc::envelope_cipher: return "not AES-256-GCM with a nonce of 12 and a tag of 16 octets";
+            case Errc::envelope_attributes: return "the envelope carries attributes or an originator's certificates";
+            case Errc::envelope_other_recipient: return "the envelope was made for another certificate";
+            case Errc::envelope_not_opened: return "the envelope does not open";
         }
         return "unknown error";
     }

@@ -71,6 +71,19 @@ enum class Errc : int {
     index_malformed = 108,             // the authority's index of certificates cannot be read
     handshake_malformed = 109,         // not the parts of a handshake signature
     handshake_unproven = 110,          // the client does not hold its certificate's key
+
+    // Armour and envelopes around a signed file.
+    pem_malformed = 120,             // not base64 in lines between a BEGIN and an END line of one label
+    pem_label = 121,                 // a label other than CMS and PKCS7
+    pem_truncated = 122,             // the END line never came
+    pem_trailing = 123,              // something behind the END line
+    envelope_unauthenticated = 130,  // EnvelopedData: encrypted, but anybody could have changed it
+    envelope_recipients = 131,       // no recipient, or more than one
+    envelope_key_transport = 132,    // another way to the content key than RSA-OAEP or ECDH with SHA-256
+    envelope_cipher = 133,           // not AES-256-GCM with a nonce of 12 and a tag of 16 octets
+    envelope_attributes = 134,       // attributes or originator's certificates beside the content
+    envelope_other_recipient = 135,  // made for another certificate
+    envelope_not_opened = 136,       // whatever is wrong inside: which, is nobody's to learn
 };
 
 const boost::system::error_category& category() noexcept;

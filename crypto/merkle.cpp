@@ -115,14 +115,15 @@ Frontier::Frontier(std::uint64_t size, std::vector<Digest> subtrees) : size_(siz
     assert(subtrees_.size() == static_cast<std::size_t>(std::popcount(size_)));
 }
 
-void Frontier::append(const Digest& leaf) {
-    Digest hash = leaf;
-    for (std::uint64_t rest = size_; (rest & 1) != 0; rest >>= 1) {
+void Frontier::append_subtree(unsigned height, const Digest& root) {
+    assert(height < 64 && size_ % (std::uint64_t{1} << height) == 0);
+    Digest hash = root;
+    for (std::uint64_t rest = size_ >> height; (rest & 1) != 0; rest >>= 1) {
         hash = node_hash(subtrees_.back(), hash);
         subtrees_.pop_back();
     }
     subtrees_.push_back(hash);
-    ++size_;
+    size_ += std::uint64_t{1} << height;
     assert(subtrees_.size() == static_cast<std::size_t>(std::popcount(size_)));
 }
 

@@ -34,7 +34,9 @@ public:
     Frontier() = default;
     // Of a tree of `size` leaves: its complete subtrees, largest first.
     Frontier(std::uint64_t size, std::vector<Digest> subtrees);
-    void append(const Digest& leaf);
+    void append(const Digest& leaf) { append_subtree(0, leaf); }
+    // Appends the complete subtree of 2^height leaves with this root. size() must be a multiple of 2^height.
+    void append_subtree(unsigned height, const Digest& root);
     std::uint64_t size() const { return size_; }
     Digest root() const;
 

@@ -5,6 +5,7 @@
 #include <botan/pk_keys.h>
 #include <botan/pkcs8.h>
 #include <botan/pubkey.h>
+#include <botan/rsa.h>
 #include <botan/system_rng.h>
 
 #include "crypto/der.hpp"
@@ -42,6 +43,10 @@ std::optional<KeyKind> kind_of(const Botan::Private_Key& key) {
 SigningKey SigningKey::generate_p256() {
     auto& random = Botan::system_rng();
     return {std::make_shared<Botan::ECDSA_PrivateKey>(random, Botan::EC_Group::from_name("secp256r1")), KeyKind::p256};
+}
+
+SigningKey SigningKey::generate_rsa() {
+    return {std::make_shared<Botan::RSA_PrivateKey>(Botan::system_rng(), 3072), KeyKind::rsa};
 }
 
 Result<SigningKey> SigningKey::from_pkcs8(ByteView document) try {

@@ -28,6 +28,7 @@ enum class KeyKind { p256, p384, ed25519, rsa };
 class SigningKey {
 public:
     static SigningKey generate_p256();
+    static SigningKey generate_rsa();  // 3072 bits, about 128 bits of strength (NIST SP 800-57 part 1, table 2)
     // Accepts P-256, P-384, Ed25519 and RSA from 2048 to 8192 bits. The caller wipes `document`.
     static Result<SigningKey> from_pkcs8(ByteView document);
 

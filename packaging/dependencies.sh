@@ -20,13 +20,14 @@ mkdir -p "$cache"
 packages=(
   build-essential g++ cmake ninja-build ccache pkg-config python3 dpkg-dev
   liblmdb-dev libprotobuf-dev protobuf-compiler libyaml-cpp-dev libsystemd-dev libseccomp-dev
-  libicu-dev libcli11-dev libre2-dev libcsv-dev libexpat1-dev
+  libicu-dev libcli11-dev libre2-dev libcsv-dev libexpat1-dev libzip-dev
   libgtest-dev libbenchmark-dev
-  curl openssl ca-certificates golang-go golang-golang-x-mod-dev
+  curl openssl ca-certificates golang-go golang-golang-x-mod-dev python3-openpyxl
+  default-jdk-headless libbcpkix-java
 )
 case "$VERSION_ID" in
-  12) packages+=(libboost1.81-dev clang-14 clang-format-14 libclang-rt-14-dev) ;;
-  13) packages+=(libboost-dev clang-19 clang-format-19 libbotan-3-dev) ;;
+  12) packages+=(libboost1.81-dev clang clang-format-14 libclang-rt-14-dev) ;;
+  13) packages+=(libboost-dev clang clang-format-19 libclang-rt-19-dev libbotan-3-dev) ;;
   *) say "dependencies: Debian 12 and 13 are supported, this is ${PRETTY_NAME}"; exit 1 ;;
 esac
 

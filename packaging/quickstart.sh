@@ -69,9 +69,13 @@ done
 say "7/7 Receipt and log, verified offline"
 run xinfu receipt verify "$work/receipt" --file "$work/penalties.p7m" --log-key "$XINFU_CITY_LOG_KEY"
 for node in CITY PROVINCE NATION; do
-  url=XINFU_${node}_URL; key=XINFU_${node}_LOG_KEY
-  run xinfu log verify --url "${!url}" --ca "$XINFU_CA" --cert "$XINFU_LOG_READER_CERT" --key "$XINFU_LOG_READER_KEY" \
-    --log-key "${!key}"
+  url=XINFU_${node}_URL
+  run xinfu log export --out "$work/log-$node" --url "${!url}" --ca "$XINFU_CA" --cert "$XINFU_LOG_READER_CERT" \
+    --key "$XINFU_LOG_READER_KEY"
 done
 run xinfu demo down --dir "$demo"
+for node in CITY PROVINCE NATION; do
+  key=XINFU_${node}_LOG_KEY
+  run xinfu log verify --dir "$work/log-$node" --log-key "${!key}"
+done
 say "Done: the file is at three levels, and the evidence verifies."

@@ -57,6 +57,7 @@ std::string_view name(FieldType type) {
         case FieldType::text: return "text";
         case FieldType::code: return "code";
         case FieldType::date: return "date";
+        case FieldType::timestamp: return "timestamp";
         case FieldType::decimal: return "decimal";
         case FieldType::enumeration: return "enum";
         case FieldType::multi_enumeration: return "multi_enum";

@@ -22,12 +22,14 @@ class RE2;
 
 namespace xinfu::policies {
 
-enum class FieldType { text, code, date, decimal, enumeration, multi_enumeration, personal };
-enum class CodeFormat { plain, uscc, organisation_code, registration_number, tax_number };
+enum class Severity { error, warning };
+enum class FieldType { text, code, date, timestamp, decimal, enumeration, multi_enumeration, personal };
+// `subject`: a unified code, an organisation code, or a natural person's identity number. `digest`: 64 hexadecimal
+// digits.
+enum class CodeFormat { plain, uscc, organisation_code, registration_number, tax_number, subject, digest };
 enum class Required { always, conditional, optional };
 enum class Visibility { everyone, government, authorised, secret };
 enum class CheckClass { completeness, accuracy, reasonableness };
-enum class Severity { error, warning };
 
 inline constexpr std::size_t kNoField = static_cast<std::size_t>(-1);
 
@@ -45,7 +47,8 @@ struct Field {
     std::string title_zh;
     FieldType type = FieldType::text;
     CodeFormat format = CodeFormat::plain;
-    std::uint32_t length_max = 0;  // code points
+    Severity organisation_part = Severity::error;  // of a wrong GB 11714 check character inside a unified code
+    std::uint32_t length_max = 0;                  // code points
     Required required = Required::optional;
     std::vector<Condition> when;  // with Required::conditional
     std::string when_text;        // "the category is not a natural person"
@@ -80,7 +83,17 @@ struct Check {
         only_when,            // field is empty unless `when` holds
         explained,            // where `when` holds, field is filled
         no_identity_number,   // free text contains no identity number
+        identity_number,      // field is an identity number, whatever its document
+        one_of,               // at least one of the fields is filled
+        at_most,              // field <= other + working_days
+        at_least,             // field >= other + working_days
+        characters,           // field has none of the kinds in `refused`
     };
+    // Kinds of characters that a text may contain but that a name, say, hardly means.
+    static constexpr unsigned kPictographs = 1;  // emoji and the like
+    static constexpr unsigned kFullWidth = 2;    // full-width letters and digits
+    static constexpr unsigned kNotChinese = 4;   // anything but Chinese characters and '·'
+
     Kind kind = Kind::not_future;
     std::string code;  // "XF-4nnn"
     CheckClass check_class = CheckClass::accuracy;
@@ -91,6 +104,7 @@ struct Check {
     std::vector<Day> dates;
     std::vector<std::string> words;
     int working_days = 0;
+    unsigned refused = 0;
     std::string limit;  // decimal text
     std::shared_ptr<const re2::RE2> expression;
     std::string example;
@@ -105,7 +119,9 @@ struct Catalog {
     std::string version;  // "2018.1"
     std::string title;
     std::string title_zh;
-    std::string basis;  // legal basis, as people cite it
+    std::string basis;                   // legal basis, as people cite it
+    std::optional<Day> effective_from;   // first and last day on which it may be used; absent: open
+    std::optional<Day> effective_until;  // two versions may be in force on the same day
     bool accept_valid = false;
     std::vector<std::string> approvals;
     std::vector<Field> fields;
@@ -113,11 +129,14 @@ struct Catalog {
     std::size_t deciding_unit = kNoField;
     std::size_t source_unit = kNoField;
     std::size_t number = kNoField;            // the decision's number
-    std::size_t subject_code = kNoField;      // organisations
-    std::size_t subject_person = kNoField;    // natural persons
-    std::size_t subject_category = kNoField;  // which of the two: an enumeration
+    std::size_t subject_code = kNoField;      // organisations; with format `subject` everybody
+    std::size_t subject_person = kNoField;    // natural persons; absent: the code names them too
+    std::size_t subject_category = kNoField;  // which of the two: an enumeration; absent: the code unless it is empty
     std::string natural_person;               // the category that means a natural person
 
+    bool in_force(Day day) const {
+        return (!effective_from || *effective_from <= day) && (!effective_until || day <= *effective_until);
+    }
     std::size_t find(std::string_view field_code) const;  // kNoField: none
     // By field code or Chinese title, with an optional trailing '*'. Titles with a bracketed remark are also
     // found without it. kNoField: none.
@@ -143,8 +162,9 @@ struct CheckedRecord {
     std::string_view number;
     std::string_view deciding_unit;
     std::string_view source_unit;
-    bool defective = false;  // has an error
-    bool warned = false;     // has a warning
+    bool defective = false;       // has an error
+    bool warned = false;          // has a warning
+    std::optional<Deadline> due;  // of a check of reported_within whose term may be over by today
 
     std::vector<std::string> scratch;  // by field; where normalising changes a value
     std::vector<std::uint8_t> wrong;   // by field; 1: has an error of its own

@@ -29,20 +29,25 @@ void CatalogReader::check_types(const YAML::Node& node, const Check& check) {
             case Kind::order:
             case Kind::not_past:
             case Kind::stand_in_date:
+            case Kind::at_most:
+            case Kind::at_least:
             case Kind::reported_within: need(field, {FieldType::date}); break;
             case Kind::positive:
             case Kind::below: need(field, {FieldType::decimal}); break;
             case Kind::uscc_category:
             case Kind::organisation_inside: need(field, {FieldType::code}); break;
+            case Kind::identity_number:
             case Kind::identity_document: need(field, {FieldType::personal}); break;
             case Kind::stand_in_text:
             case Kind::pattern:
+            case Kind::characters:
             case Kind::no_identity_number: need(field, {FieldType::text, FieldType::code}); break;
+            case Kind::one_of:
             case Kind::only_when:
             case Kind::explained: break;
         }
     }
-    if (check.kind == Kind::order) {
+    if (check.kind == Kind::order || check.kind == Kind::at_most || check.kind == Kind::at_least) {
         need(check.other, {FieldType::date});
     } else if (check.kind == Kind::uscc_category || check.kind == Kind::identity_document) {
         need(check.other, {FieldType::enumeration});
@@ -55,7 +60,8 @@ void CatalogReader::read_check_parameters(MapReader& map, Check& check) {
     const auto one_of = [&](std::initializer_list<Kind> kinds) {
         return std::ranges::find(kinds, check.kind) != kinds.end();
     };
-    if (one_of({Kind::order, Kind::uscc_category, Kind::organisation_inside, Kind::identity_document})) {
+    if (one_of({Kind::order, Kind::at_most, Kind::at_least, Kind::uscc_category, Kind::organisation_inside,
+                Kind::identity_document})) {
         if (const auto other = map.required("other"); other.IsDefined()) {
             check.other = field_named(other);
         }
@@ -77,12 +83,27 @@ void CatalogReader::read_check_parameters(MapReader& map, Check& check) {
             reader.texts(list, "words", check.words);
         }
     }
-    if (check.kind == Kind::reported_within) {
+    if (one_of({Kind::reported_within, Kind::at_most, Kind::at_least})) {
         std::int64_t days = 1;
         if (const auto count = map.required("working_days"); count.IsDefined()) {
             reader.number(count, "working_days", 1, 250, days);
         }
         check.working_days = static_cast<int>(days);
+    }
+    if (check.kind == Kind::characters) {
+        std::vector<std::string> kinds;
+        if (const auto list = map.required("refuse"); list.IsDefined() && reader.texts(list, "refuse", kinds, 3)) {
+            for (const auto& kind : kinds) {
+                const unsigned bit = kind == "pictographs"   ? Check::kPictographs
+                                     : kind == "full_width"  ? Check::kFullWidth
+                                     : kind == "not_chinese" ? Check::kNotChinese
+                                                             : 0;
+                if (bit == 0) {
+                    reader.mistake(list, "refuse is none of: pictographs, full_width, not_chinese");
+                }
+                check.refused |= bit;
+            }
+        }
     }
     if (check.kind == Kind::below) {
         std::string limit;
@@ -150,7 +171,12 @@ void CatalogReader::read_check(const YAML::Node& node) {
                                               {"identity_document", Kind::identity_document},
                                               {"only_when", Kind::only_when},
                                               {"explained", Kind::explained},
-                                              {"no_identity_number", Kind::no_identity_number}},
+                                              {"no_identity_number", Kind::no_identity_number},
+                                              {"identity_number", Kind::identity_number},
+                                              {"one_of", Kind::one_of},
+                                              {"at_most", Kind::at_most},
+                                              {"at_least", Kind::at_least},
+                                              {"characters", Kind::characters}},
                                              check.kind);
         if (!known) {
             return;

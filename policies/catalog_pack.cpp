@@ -26,14 +26,14 @@ std::size_t CatalogReader::field_named(const YAML::Node& node) {
     return found;
 }
 
-std::size_t CatalogReader::field_under(MapReader& map, std::string_view key, FieldType type) {
+std::size_t CatalogReader::field_under(MapReader& map, std::string_view key, std::initializer_list<FieldType> types) {
     const auto node = map.required(key);
     if (!node.IsDefined()) {
         return kNoField;
     }
     const auto field = field_named(node);
-    if (field != kNoField && catalog.fields[field].type != type) {
-        reader.mistake(node, std::string{key} + " must be a field of type " + std::string{name(type)});
+    if (field != kNoField && std::ranges::find(types, catalog.fields[field].type) == types.end()) {
+        reader.mistake(node, std::string{key} + " must be a field of type " + std::string{name(*types.begin())});
     }
     return field;
 }
@@ -134,6 +134,7 @@ void CatalogReader::read_field(const YAML::Node& node) {
                                {{"text", FieldType::text},
                                 {"code", FieldType::code},
                                 {"date", FieldType::date},
+                                {"timestamp", FieldType::timestamp},
                                 {"decimal", FieldType::decimal},
                                 {"enum", FieldType::enumeration},
                                 {"multi_enum", FieldType::multi_enumeration},
@@ -146,10 +147,21 @@ void CatalogReader::read_field(const YAML::Node& node) {
                                  {"uscc", CodeFormat::uscc},
                                  {"organisation_code", CodeFormat::organisation_code},
                                  {"registration_number", CodeFormat::registration_number},
-                                 {"tax_number", CodeFormat::tax_number}},
+                                 {"tax_number", CodeFormat::tax_number},
+                                 {"subject", CodeFormat::subject},
+                                 {"digest", CodeFormat::digest}},
                                 field.format);
-        if (field.type != FieldType::code) {
+        const bool fits =
+            field.type == FieldType::code || (field.type == FieldType::personal && field.format == CodeFormat::subject);
+        if (!fits) {
             reader.mistake(format, "\"format\" is for codes");
+        }
+    }
+    if (const auto severity = map.optional("organisation_part"); severity.IsDefined()) {
+        reader.word<Severity>(severity, "organisation_part",
+                              {{"error", Severity::error}, {"warning", Severity::warning}}, field.organisation_part);
+        if (field.format != CodeFormat::uscc) {
+            reader.mistake(severity, "\"organisation_part\" is for unified codes");
         }
     }
     if (const auto visibility = map.required("visibility"); visibility.IsDefined()) {
@@ -169,8 +181,8 @@ void CatalogReader::read_field(const YAML::Node& node) {
     const bool shaped = !field.code.empty() && std::ranges::all_of(field.code, [](char c) {
         return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
     });
-    if (!shaped || field.code.size() > 64) {
-        reader.mistake(node, "a field's name has capitals, digits and underscores only");
+    if (!shaped || field.code.size() > 64 || field.code.starts_with("XF_")) {
+        reader.mistake(node, "a field's name has capitals, digits and underscores only, and does not begin with XF_");
     }
     if (catalog.find(field.code) != kNoField) {
         reader.mistake(node, "the field " + field.code + " is described twice");
@@ -197,7 +209,7 @@ void CatalogReader::read_references(const YAML::Node& node, Field& field) {
             field.required = Required::conditional;
         } else if (key == "former") {
             MapReader map{reader, pair.second, "former"};
-            field.former_by = field_under(map, "by", FieldType::date);
+            field.former_by = field_under(map, "by", {FieldType::date});
             if (const auto before = map.required("before"); before.IsDefined()) {
                 reader.date(before, "before", field.former_before);
             }
@@ -229,15 +241,37 @@ void CatalogReader::check_mask(const YAML::Node& node, const Field& field) {
 
 void CatalogReader::read_subject(const YAML::Node& node) {
     MapReader map{reader, node, "subject"};
-    catalog.subject_code = field_under(map, "code", FieldType::code);
-    catalog.subject_person = field_under(map, "person", FieldType::personal);
-    catalog.subject_category = field_under(map, "category", FieldType::enumeration);
-    map.text("natural_person", catalog.natural_person);
+    catalog.subject_code = field_under(map, "code", {FieldType::code, FieldType::personal});
+    if (map.has("person")) {
+        catalog.subject_person = field_under(map, "person", {FieldType::personal, FieldType::code});
+    }
+    if (map.has("category")) {
+        catalog.subject_category = field_under(map, "category", {FieldType::enumeration});
+        map.text("natural_person", catalog.natural_person);
+    }
     if (catalog.subject_category != kNoField) {
         const auto& values = catalog.fields[catalog.subject_category].values;
         if (std::ranges::find(values, catalog.natural_person) == values.end()) {
             reader.mistake(node, "natural_person is no value of the category");
         }
+        if (catalog.subject_person == kNoField) {
+            reader.mistake(node, "a category needs the field of natural persons");
+        }
+    }
+}
+
+void CatalogReader::read_effective(const YAML::Node& node) {
+    MapReader map{reader, node, "effective"};
+    const auto day = [&](std::string_view key, std::optional<Day>& out) {
+        Day read{};
+        if (const auto date = map.optional(key); date.IsDefined() && reader.date(date, key, read)) {
+            out = read;
+        }
+    };
+    day("from", catalog.effective_from);
+    day("until", catalog.effective_until);
+    if (catalog.effective_from && catalog.effective_until && *catalog.effective_until < *catalog.effective_from) {
+        reader.mistake(node, "until lies before from");
     }
 }
 
@@ -259,6 +293,9 @@ void CatalogReader::read(const YAML::Node& root) {
     if (!shaped || catalog.name.size() > 64) {
         reader.mistake(root, "the catalog's name has small letters, digits and hyphens only, at most 64");
     }
+    if (const auto effective = map.optional("effective"); effective.IsDefined()) {
+        read_effective(effective);
+    }
     if (const auto word = map.optional("defective_records"); word.IsDefined()) {
         reader.word<bool>(word, "defective_records", {{"refuse_file", false}, {"accept_valid", true}},
                           catalog.accept_valid);
@@ -278,9 +315,9 @@ void CatalogReader::read(const YAML::Node& root) {
             catalog.fields[index++] = std::move(described);
         }
     }
-    catalog.deciding_unit = field_under(map, "deciding_unit", FieldType::code);
-    catalog.source_unit = field_under(map, "source_unit", FieldType::code);
-    catalog.number = field_under(map, "number", FieldType::text);
+    catalog.deciding_unit = field_under(map, "deciding_unit", {FieldType::code});
+    catalog.source_unit = field_under(map, "source_unit", {FieldType::code});
+    catalog.number = field_under(map, "number", {FieldType::text, FieldType::code});
     if (catalog.number != kNoField && catalog.fields[catalog.number].length_max > kNumberLengthMax) {
         reader.mistake(root, "the number has at most " + std::to_string(kNumberLengthMax) + " characters");
     }

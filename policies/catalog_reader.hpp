@@ -19,7 +19,8 @@ struct CatalogReader {
     void read_subject(const YAML::Node& node);
     void read_conditions(const YAML::Node& node, std::vector<Condition>& conditions);
     std::size_t field_named(const YAML::Node& node);
-    std::size_t field_under(MapReader& map, std::string_view key, FieldType type);
+    std::size_t field_under(MapReader& map, std::string_view key, std::initializer_list<FieldType> types);
+    void read_effective(const YAML::Node& node);
     void check_mask(const YAML::Node& node, const Field& field);
     void check_types(const YAML::Node& node, const Check& check);
 };

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 
+#include "policies/cell_damage.hpp"
 #include "policies/identifiers.hpp"
 #include "policies/mask.hpp"
 #include "policies/record_checks.hpp"
@@ -30,7 +31,7 @@ std::string joined(const std::vector<std::string>& values) {
     return text;
 }
 
-// Takes the next item of a list that people separate by ';', '；' or '、'.
+// Takes the next item of a list that people separate by ';' or '；'.
 std::string_view take_item(std::string_view& list) {
     std::size_t size = 0;
     std::size_t end = 0;
@@ -47,6 +48,22 @@ std::string_view take_item(std::string_view& list) {
     const auto item = trim(list.substr(0, end));
     list.remove_prefix(std::min(list.size(), end + size));
     return item;
+}
+
+// A number that is right again with the zeros that a spreadsheet dropped; empty: it is not that.
+std::string with_leading_zeros(CodeFormat format, std::string_view number) {
+    const bool digits = std::ranges::all_of(number, [](char c) { return c >= '0' && c <= '9'; });
+    const auto padded = [&](std::size_t size) { return std::string(size - number.size(), '0').append(number); };
+    if (digits && format == CodeFormat::organisation_code && number.size() >= 5 && number.size() < 9 &&
+        is_organisation_code(padded(9))) {
+        return padded(9);
+    }
+    // Thirteen digits are an older form.
+    if (digits && format == CodeFormat::registration_number && number.size() == 14 &&
+        is_registration_number(padded(15))) {
+        return padded(15);
+    }
+    return {};
 }
 
 std::size_t index_in(const std::vector<std::string>& values, std::string_view word) {
@@ -118,11 +135,36 @@ bool RecordUnderCheck::fits_length(std::size_t index, std::string_view text) {
     return false;
 }
 
+bool RecordUnderCheck::is_clean(std::size_t index, std::string_view text, bool allow_lines) {
+    const auto character = find_forbidden(text, allow_lines);
+    if (character != 0) {
+        find(index, code_of_forbidden(character), Severity::error,
+             {hexadecimal(character == 0xFFFFFFFFu ? 0 : character)});
+    }
+    return character == 0;
+}
+
+// What a spreadsheet did to the cell, whatever the field's type.
+bool RecordUnderCheck::is_damaged(std::size_t index, std::string_view cell) {
+    if (const auto shown = spreadsheet_error(cell); !shown.empty()) {
+        find(index, "XF-4085", Severity::error, {shown});
+        return true;
+    }
+    if (is_scientific(cell)) {
+        find(index, "XF-4078", Severity::error);
+        return true;
+    }
+    return false;
+}
+
 void RecordUnderCheck::read_text(std::size_t index, std::string_view cell) {
     const auto scan = scan_text(cell);
     if (scan.suspicious) {
-        if (const auto character = find_forbidden(cell, true); character != 0) {
-            find(index, "XF-4005", Severity::error, {hexadecimal(character == 0xFFFFFFFFu ? 0 : character)});
+        if (!is_clean(index, cell, true)) {
+            return;
+        }
+        if (const auto damage = find_text_damage(cell); !damage.code.empty()) {
+            find(index, damage.code, Severity::error, {damage.marks});
             return;
         }
         if (normalise_line_ends(cell, checked.scratch[index])) {
@@ -139,67 +181,87 @@ void RecordUnderCheck::read_code(std::size_t index, std::string_view cell) {
     const auto& field = catalog.fields[index];
     auto& normalised = checked.scratch[index];
     if (field.format == CodeFormat::plain) {
-        if (find_forbidden(cell, false) != 0) {
-            find(index, "XF-4005", Severity::error, {hexadecimal(find_forbidden(cell, false))});
-        } else if (fits_length(index, cell)) {
+        if (is_clean(index, cell, false) && fits_length(index, cell)) {
             checked.values[index] = cell;
         }
         return;
     }
-    const bool changed = normalise_code(cell, normalised);
-    if (!fits_length(index, normalised)) {
+    const bool changed = normalise_code(cell, normalised) && field.format != CodeFormat::digest;
+    if (!is_clean(index, normalised, false) || !fits_length(index, normalised)) {
         return;
     }
-    std::string_view defect;
     std::string_view argument;
-    switch (field.format) {
-        case CodeFormat::uscc:
-            switch (check_uscc(normalised)) {
-                case UsccDefect::none: break;
-                case UsccDefect::form: defect = "XF-4020"; break;
-                case UsccDefect::authority:
-                    defect = "XF-4023";
-                    argument = std::string_view{normalised}.substr(0, 8);
-                    break;
-                case UsccDefect::check_character: defect = "XF-4021"; break;
-                case UsccDefect::organisation_part: defect = "XF-4022"; break;
-            }
-            break;
-        case CodeFormat::organisation_code: defect = is_organisation_code(normalised) ? "" : "XF-4024"; break;
-        case CodeFormat::registration_number:
-            // Since 2015 the unified code stands in its place; older numbers of other forms exist and are let
-            // be.
-            defect = normalised.size() == 15 && !is_registration_number(normalised) ? "XF-4026" : "";
-            break;
-        case CodeFormat::tax_number: defect = is_tax_number(normalised) ? "" : "XF-4029"; break;
-        case CodeFormat::plain: break;
-    }
-    if (!defect.empty()) {
-        if (argument.empty()) {
+    if (const auto defect = judge_code(index, normalised, argument); !defect.empty()) {
+        const auto padded = with_leading_zeros(field.format, normalised);
+        if (has_lost_digits(normalised)) {
+            find(index, "XF-4079", Severity::error);
+        } else if (!padded.empty()) {
+            find(index, "XF-4080", Severity::error, {padded});
+        } else if (argument.empty()) {
             find(index, defect, Severity::error);
         } else {
             find(index, defect, Severity::error, {argument});
         }
         return;
     }
-    if (find_forbidden(normalised, false) != 0) {
-        find(index, "XF-4005", Severity::error, {hexadecimal(find_forbidden(normalised, false))});
-        return;
-    }
     if (changed) {
-        find(index, "XF-4012", Severity::warning, {normalised});
+        const auto shown = mask_by(field.mask, normalised, [](auto) { return std::string_view{}; });
+        find(index, "XF-4012", Severity::warning, {shown});
     }
     checked.values[index] = normalised;
+}
+
+// What is wrong with a normalised code; empty: nothing that refuses it. A subject's older number gets its newer form, a
+// digest small letters.
+std::string_view RecordUnderCheck::judge_code(std::size_t index, std::string& code, std::string_view& argument) {
+    const auto& field = catalog.fields[index];
+    switch (field.format) {
+        case CodeFormat::uscc:
+            switch (check_uscc(code)) {
+                case UsccDefect::none: return {};
+                case UsccDefect::form: return "XF-4020";
+                case UsccDefect::authority: argument = std::string_view{code}.substr(0, 8); return "XF-4023";
+                case UsccDefect::check_character: return "XF-4021";
+                case UsccDefect::organisation_part: break;
+            }
+            if (field.organisation_part == Severity::error) {
+                return "XF-4022";
+            }
+            find(index, "XF-4022", Severity::warning);
+            return {};
+        case CodeFormat::organisation_code: return is_organisation_code(code) ? "" : "XF-4024";
+        case CodeFormat::registration_number:
+            // Since 2015 the unified code stands in its place; older numbers of other forms exist and are let be.
+            return (code.size() == 15 && !is_registration_number(code)) ||
+                           !with_leading_zeros(field.format, code).empty()
+                       ? "XF-4026"
+                       : "";
+        case CodeFormat::tax_number: return is_tax_number(code) ? "" : "XF-4029";
+        case CodeFormat::subject: {
+            if (auto upgraded = upgrade_identity_number(code); !upgraded.empty()) {
+                code = std::move(upgraded);
+            }
+            const bool organisation = check_uscc(code) == UsccDefect::none || is_organisation_code(code);
+            return organisation || is_identity_number(code) ? "" : "XF-4106";
+        }
+        case CodeFormat::digest:
+            std::ranges::transform(code, code.begin(),
+                                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+            return code.size() == 64 && code.find_first_not_of("0123456789abcdef") == std::string::npos ? ""
+                                                                                                        : "XF-4111";
+        case CodeFormat::plain: break;
+    }
+    return {};
 }
 
 void RecordUnderCheck::read_personal(std::size_t index, std::string_view cell) {
     auto& normalised = checked.scratch[index];
     const bool changed = normalise_code(cell, normalised);
-    if (const auto character = find_forbidden(normalised, false); character != 0) {
-        find(index, "XF-4005", Severity::error, {hexadecimal(character)});
+    if (!is_clean(index, normalised, false) || !fits_length(index, normalised)) {
         return;
     }
-    if (!fits_length(index, normalised)) {
+    if (has_lost_digits(normalised) && !is_identity_number(normalised)) {
+        find(index, "XF-4079", Severity::error);
         return;
     }
     if (changed) {
@@ -207,17 +269,27 @@ void RecordUnderCheck::read_personal(std::size_t index, std::string_view cell) {
         find(index, "XF-4012", Severity::warning,
              {mask_by(catalog.fields[index].mask, normalised, [](auto) { return std::string_view{}; })});
     }
+    std::string_view argument;
+    if (const auto defect = judge_code(index, normalised, argument); !defect.empty()) {
+        find(index, defect, Severity::error);
+        return;
+    }
     checked.values[index] = normalised;
 }
 
 void RecordUnderCheck::read_day(std::size_t index, std::string_view cell) {
     const auto date = read_date(cell);
     if (!date) {
-        find(index, "XF-4006", Severity::error);
+        if (const auto serial = date_serial(cell)) {
+            find(index, "XF-4082", Severity::error, {date_text(*serial)});
+        } else {
+            find(index, is_unclear_date(cell) ? "XF-4084" : "XF-4006", Severity::error);
+        }
         return;
     }
-    if (date->time_dropped) {
-        find(index, "XF-4046", Severity::warning);
+    if (date->has_time) {
+        find(index, "XF-4083", Severity::error);
+        return;
     }
     if (date->canonical) {
         checked.values[index] = cell;
@@ -227,11 +299,33 @@ void RecordUnderCheck::read_day(std::size_t index, std::string_view cell) {
     }
 }
 
+// A date and a time of day to the second, kept as YYYY-MM-DD HH:MM:SS.
+void RecordUnderCheck::read_time(std::size_t index, std::string_view cell) {
+    constexpr std::size_t kTimeSize = 8;
+    const auto at = std::min(cell.find_first_of(" T"), cell.size());
+    const auto date = read_date(cell.substr(0, at));
+    const auto time = trim(cell.substr(std::min(at + 1, cell.size())));
+    const auto two = [&time](std::size_t from, int most) {
+        const char tens = time[from];
+        const char ones = time[from + 1];
+        const bool digits = tens >= '0' && tens <= '9' && ones >= '0' && ones <= '9';
+        return digits && (tens - '0') * 10 + (ones - '0') <= most;
+    };
+    const bool fits =
+        date && time.size() == kTimeSize && time[2] == ':' && time[5] == ':' && two(0, 23) && two(3, 59) && two(6, 59);
+    if (!fits) {
+        find(index, "XF-4112", Severity::error);
+        return;
+    }
+    checked.scratch[index] = date_text(date->day) + " " + std::string{time};
+    checked.values[index] = checked.scratch[index];
+}
+
 void RecordUnderCheck::read_amount(std::size_t index, std::string_view cell) {
     const auto& field = catalog.fields[index];
     const auto digits = read_decimal(cell, checked.scratch[index]);
     if (!digits) {
-        find(index, "XF-4007", Severity::error);
+        find(index, has_thousands_separators(cell) ? "XF-4081" : "XF-4007", Severity::error);
         return;
     }
     const auto whole_max = static_cast<std::size_t>(field.digits_max - field.scale_max);
@@ -306,15 +400,27 @@ void RecordUnderCheck::check_former_values(std::size_t index) {
 }
 
 void RecordUnderCheck::read_field(std::size_t index) {
-    const auto cell = trim(cells[index]);
+    if (cells[index].empty()) {
+        return;
+    }
+    const auto type = catalog.fields[index].type;
+    const auto [cell, noticed] = peel(cells[index], type == FieldType::text);
     if (cell.empty()) {
         return;
     }
-    switch (catalog.fields[index].type) {
+    if (noticed) {
+        find(index, "XF-4077", Severity::warning);
+    }
+    // A mark of damage begins with '#', a digit or '-'; few texts do.
+    if (cell.front() <= '9' && cell.front() >= '#' && is_damaged(index, cell)) {
+        return;
+    }
+    switch (type) {
         case FieldType::text: return read_text(index, cell);
         case FieldType::code: return read_code(index, cell);
         case FieldType::personal: return read_personal(index, cell);
         case FieldType::date: return read_day(index, cell);
+        case FieldType::timestamp: return read_time(index, cell);
         case FieldType::decimal: return read_amount(index, cell);
         case FieldType::enumeration: return read_word(index, cell);
         case FieldType::multi_enumeration: return read_words(index, cell);
@@ -345,9 +451,16 @@ void RecordUnderCheck::check_presence() {
 }
 
 void RecordUnderCheck::name_record() {
-    const auto category = value(catalog.subject_category);
-    const auto subject = category == catalog.natural_person ? catalog.subject_person : catalog.subject_code;
-    if (!wrong(catalog.subject_category) && !wrong(subject)) {
+    const auto of = [this](std::size_t field) { return field == kNoField ? std::string_view{} : value(field); };
+    std::size_t subject = catalog.subject_code;
+    if (catalog.subject_category != kNoField) {
+        subject =
+            value(catalog.subject_category) == catalog.natural_person ? catalog.subject_person : catalog.subject_code;
+    } else if (of(subject).empty() && !wrong(subject) && catalog.subject_person != kNoField) {
+        subject = catalog.subject_person;
+    }
+    const bool category_wrong = catalog.subject_category != kNoField && wrong(catalog.subject_category);
+    if (!category_wrong && !wrong(subject)) {
         checked.subject = value(subject);
     }
     checked.number = value(catalog.number);
@@ -364,6 +477,7 @@ void check_record(const Catalog& catalog, const WorkingDays& calendar, Day today
     checked.findings.clear();
     checked.subject = checked.number = checked.deciding_unit = checked.source_unit = {};
     checked.defective = checked.warned = false;
+    checked.due.reset();
     RecordUnderCheck record{catalog, calendar, today, cells, checked};
     record.read_fields();
     record.check_presence();

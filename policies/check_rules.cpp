@@ -81,14 +81,76 @@ void RecordUnderCheck::check_date(const Check& check, std::size_t field) {
             }
             const auto deadline = calendar.add(day, check.working_days);
             const auto days = std::to_string(check.working_days);
+            if (!checked.due || deadline.last_day < checked.due->last_day) {
+                checked.due = deadline;
+            }
             if (today > deadline.last_day) {
                 find(field, check.code, check.severity, {date_text(deadline.last_day), days});
-            } else if (deadline.provisional && today > deadline.earliest) {
+            }
+            if (deadline.provisional && today > deadline.earliest) {
+                // The notice may bring holidays or working weekends: nobody knows yet.
                 find(field, "XF-4047", Severity::warning, {date_text(deadline.earliest)});
             }
             return;
         }
+        case Kind::at_most:
+        case Kind::at_least: {
+            if (value(check.other).empty() || wrong(check.other)) {
+                return;
+            }
+            const auto& other = catalog.fields[check.other];
+            const auto due = calendar.add(day_of(value(check.other)), check.working_days);
+            // On a calendar that is not published only what is wrong on every calendar is said.
+            const bool fits = check.kind == Kind::at_most ? day <= due.last_day
+                                                          : day >= (due.provisional ? due.earliest : due.last_day);
+            if (!fits) {
+                find(field, check.code, check.severity,
+                     {std::to_string(check.working_days), other.title, other.title_zh});
+            }
+            return;
+        }
         default: return;
+    }
+}
+
+namespace {
+
+// Which of the kinds of Check occur in valid UTF-8.
+unsigned kinds_of_characters(std::string_view text) {
+    unsigned kinds = 0;
+    for (std::size_t at = 0; at < text.size();) {
+        const auto lead = static_cast<unsigned char>(text[at]);
+        const std::size_t size = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+        std::uint32_t character = size == 1 ? lead : lead & (0xFFu >> (size + 1));
+        for (std::size_t i = 1; i < size && at + i < text.size(); ++i) {
+            character = character << 6 | (static_cast<unsigned char>(text[at + i]) & 0x3Fu);
+        }
+        at += size;
+        const bool chinese = (character >= 0x4E00 && character <= 0x9FFF) ||
+                             (character >= 0x3400 && character <= 0x4DBF) || character == 0x3007 ||
+                             (character >= 0x20000 && character <= 0x323AF) || character == 0xB7;
+        kinds |= chinese ? 0 : Check::kNotChinese;
+        const bool full_width = (character >= 0xFF10 && character <= 0xFF19) ||
+                                (character >= 0xFF21 && character <= 0xFF3A) ||
+                                (character >= 0xFF41 && character <= 0xFF5A);
+        kinds |= full_width ? Check::kFullWidth : 0;
+        const bool pictograph = (character >= 0x1F000 && character <= 0x1FAFF) ||
+                                (character >= 0x2600 && character <= 0x27BF) || character == 0xFE0F;
+        kinds |= pictograph ? Check::kPictographs : 0;
+    }
+    return kinds;
+}
+
+}  // namespace
+
+void RecordUnderCheck::check_identity_number(const Check& check, std::size_t field) {
+    if (auto upgraded = upgrade_identity_number(value(field)); !upgraded.empty()) {
+        checked.scratch[field] = std::move(upgraded);
+        checked.values[field] = checked.scratch[field];
+        return;
+    }
+    if (!is_identity_number(value(field))) {
+        find(field, check.code, check.severity);
     }
 }
 
@@ -98,15 +160,7 @@ void RecordUnderCheck::check_identity_document(const Check& check, std::size_t f
         return;
     }
     if (kind.empty() || kind == "身份证") {
-        auto& number = checked.scratch[field];
-        if (auto upgraded = upgrade_identity_number(value(field)); !upgraded.empty()) {
-            number = std::move(upgraded);
-            checked.values[field] = number;
-            return;
-        }
-        if (!is_identity_number(value(field))) {
-            find(field, check.code, check.severity);
-        }
+        check_identity_number(check, field);
         return;
     }
     if (!document_fits(kind, value(field))) {
@@ -116,7 +170,18 @@ void RecordUnderCheck::check_identity_document(const Check& check, std::size_t f
 
 void RecordUnderCheck::check_category(const Check& check, std::size_t field) {
     const auto category = value(check.other);
-    if (category.empty() || wrong(check.other) || category == catalog.natural_person) {
+    if (category.empty() || wrong(check.other)) {
+        return;
+    }
+    if (category == catalog.natural_person) {
+        // One field for both: then a natural person's is an identity number.
+        if (field == catalog.subject_person && !is_identity_number(value(field))) {
+            find(field, check.code, check.severity, {value(field).substr(0, 2)});
+        }
+        return;
+    }
+    if (field == catalog.subject_person && is_identity_number(value(field))) {
+        find(field, "XF-4107", check.severity);
         return;
     }
     for (const auto& [begins, means] : check.prefixes) {
@@ -129,7 +194,26 @@ void RecordUnderCheck::check_category(const Check& check, std::size_t field) {
     }
 }
 
+void RecordUnderCheck::check_one_of(const Check& check) {
+    const bool any =
+        std::ranges::any_of(check.fields, [this](std::size_t field) { return !value(field).empty() || wrong(field); });
+    if (any || check.fields.empty()) {
+        return;
+    }
+    std::string names;
+    std::string names_zh;
+    for (const auto field : check.fields) {
+        names += (names.empty() ? "" : ", ") + catalog.fields[field].title;
+        names_zh += (names_zh.empty() ? "" : "、") + catalog.fields[field].title_zh;
+    }
+    find(check.fields.front(), check.code, check.severity, {names, names_zh});
+}
+
 void RecordUnderCheck::run_check(const Check& check) {
+    if (check.kind == Kind::one_of) {
+        check_one_of(check);
+        return;
+    }
     for (const auto field : check.fields) {
         if (check.kind == Kind::explained) {
             if (value(field).empty() && !wrong(field) && holds(check.when)) {
@@ -146,6 +230,8 @@ void RecordUnderCheck::run_check(const Check& check) {
             case Kind::order:
             case Kind::not_past:
             case Kind::stand_in_date:
+            case Kind::at_most:
+            case Kind::at_least:
             case Kind::reported_within: check_date(check, field); break;
             case Kind::positive:
                 if (compare_decimals(value(field), "0") <= 0) {
@@ -188,6 +274,13 @@ void RecordUnderCheck::run_check(const Check& check) {
                     find(field, check.code, check.severity);
                 }
                 break;
+            case Kind::identity_number: check_identity_number(check, field); break;
+            case Kind::characters:
+                if ((kinds_of_characters(value(field)) & check.refused) != 0) {
+                    find(field, check.code, check.severity);
+                }
+                break;
+            case Kind::one_of:
             case Kind::explained: break;
         }
     }

@@ -9,10 +9,11 @@ namespace xinfu::policies {
 std::span<const CodeText> all_codes() {
     static const std::vector<CodeText> joined = [] {
         std::vector<CodeText> codes;
-        for (const auto part :
-             {tables::identity(), tables::package(), tables::records(), tables::service(), tables::evidence()}) {
+        for (const auto part : {tables::identity(), tables::package(), tables::files(), tables::records(),
+                                tables::values(), tables::service(), tables::evidence()}) {
             codes.insert(codes.end(), part.begin(), part.end());
         }
+        std::ranges::sort(codes, {}, &CodeText::code);
         return codes;
     }();
     return joined;

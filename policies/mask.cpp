@@ -4,6 +4,8 @@
 #include <charconv>
 #include <vector>
 
+#include "policies/identifiers.hpp"
+
 namespace xinfu::policies {
 namespace {
 
@@ -30,6 +32,12 @@ std::vector<std::size_t> boundaries(std::string_view value) {
 bool parse_number(std::string_view text, std::size_t& number) {
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     return error == std::errc{} && end == text.data() + text.size() && number <= kKeptMax;
+}
+
+// What is not known to be an organisation's code may be a person's number.
+constexpr std::string_view kPerson = "person";
+bool is_organisation(std::string_view code) {
+    return check_uscc(code) == UsccDefect::none || is_organisation_code(code);
 }
 
 }  // namespace
@@ -81,8 +89,12 @@ std::string mask_by(std::string_view rule, std::string_view value,
     if (!parsed) {
         return mask(MaskRule{}, value);
     }
-    if (!parsed->when_field.empty() && value_of(parsed->when_field) != parsed->when_value) {
-        return std::string{value};
+    if (!parsed->when_field.empty()) {
+        const auto other = value_of(parsed->when_field);
+        const bool holds = parsed->when_value == kPerson ? !is_organisation(other) : other == parsed->when_value;
+        if (!holds) {
+            return std::string{value};
+        }
     }
     return mask(*parsed, value);
 }

@@ -34,15 +34,21 @@ private:
     void read_code(std::size_t index, std::string_view cell);
     void read_personal(std::size_t index, std::string_view cell);
     void read_day(std::size_t index, std::string_view cell);
+    void read_time(std::size_t index, std::string_view cell);
+    std::string_view judge_code(std::size_t index, std::string& code, std::string_view& argument);
     void read_amount(std::size_t index, std::string_view cell);
     void read_word(std::size_t index, std::string_view cell);
     void read_words(std::size_t index, std::string_view cell);
     void check_former_values(std::size_t index);
     bool fits_length(std::size_t index, std::string_view text);
+    bool is_damaged(std::size_t index, std::string_view cell);
+    bool is_clean(std::size_t index, std::string_view text, bool allow_lines);
 
     void run_check(const Check& check);
     void check_date(const Check& check, std::size_t field);
     void check_identity_document(const Check& check, std::size_t field);
+    void check_identity_number(const Check& check, std::size_t field);
+    void check_one_of(const Check& check);
     void check_category(const Check& check, std::size_t field);
 };
 

@@ -43,28 +43,16 @@ std::size_t ideographs(const char* text, std::size_t size) {
     return at;
 }
 
-struct Decoded {
-    std::uint32_t character;
-    std::size_t size;
-};
-// Precondition: valid UTF-8; of anything else some character is answered, never octets beyond the end.
-Decoded decode(std::string_view text, std::size_t at) {
-    const auto lead = octet(text, at);
-    const std::size_t size = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-    if (size == 1 || at + size > text.size()) {
-        return {lead, 1};
-    }
-    std::uint32_t character = lead & (0xFFu >> (size + 1));
-    for (std::size_t i = 1; i < size; ++i) {
-        character = (character << 6) | (octet(text, at + i) & 0x3Fu);
-    }
-    return {character, size};
-}
-
 bool is_forbidden(std::uint32_t c) {
-    return c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0xAD || (c >= 0x200B && c <= 0x200F) ||
-           (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF || c == 0xFFFD ||
-           (c & 0xFFFEu) == 0xFFFE || (c >= 0xFDD0 && c <= 0xFDEF);
+    if (c < 0x20 || (c >= 0x7F && c < 0xA0) || c == 0xAD) {
+        return true;
+    }
+    if (c < 0x2000) {
+        return c == 0x061C || c == 0x115F || c == 0x1160 || c == 0x180E;
+    }
+    return (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) ||
+           c == 0x3164 || (c >= 0xE000 && c <= 0xF8FF) || c == 0xFEFF || c == 0xFFA0 || c == 0xFFFD ||
+           (c & 0xFFFEu) == 0xFFFE || (c >= 0xFDD0 && c <= 0xFDEF) || (c >= 0xE0000 && c <= 0xE007F) || c >= 0xF0000;
 }
 
 bool is_space_at(std::string_view text, std::size_t at, std::size_t& size) {
@@ -82,6 +70,19 @@ bool is_space_at(std::string_view text, std::size_t at, std::size_t& size) {
 }
 
 }  // namespace
+
+Character character_at(std::string_view text, std::size_t at) {
+    const auto lead = octet(text, at);
+    const std::size_t size = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    if (size == 1 || at + size > text.size()) {
+        return {lead, 1};
+    }
+    std::uint32_t character = lead & (0xFFu >> (size + 1));
+    for (std::size_t i = 1; i < size; ++i) {
+        character = (character << 6) | (octet(text, at + i) & 0x3Fu);
+    }
+    return {character, size};
+}
 
 std::size_t find_malformed_utf8(std::string_view text) {
     const std::size_t size = text.size();
@@ -156,21 +157,22 @@ TextScan scan_text(std::string_view text) {
             const std::uint8_t b = p[i + 1];
             const std::uint8_t c = p[i + 2];
             characters = static_cast<std::uint8_t>(characters + ((a & 0xC0) != 0x80 ? 1 : 0));
-            // Controls and DEL; C1 controls, U+00AD; U+200B-200F and U+2028-202E; U+2060-206F; U+FDD0-FDEF;
-            // U+FEFF; U+FFFD and the noncharacters at the end of each plane.
+            // Controls and DEL; '?'; all of two octets, few of which stand in Chinese text; U+1000-1FFF; U+200B-200F
+            // and U+2028-202E; U+2060-206F; box drawing; bopomofo and Hangul jamo; U+951F; U+E000-EFFF; from U+F000
+            // all but the wide forms; all of four octets.
             found |= static_cast<std::uint8_t>(
-                (a < 0x20) | (a == 0x7F) | ((a == 0xC2) & ((b < 0xA0) | (b == 0xAD))) |
-                ((a == 0xE2) & (b == 0x80) & (((c >= 0x8B) & (c <= 0x8F)) | ((c >= 0xA8) & (c <= 0xAE)))) |
-                ((a == 0xE2) & (b == 0x81) & (c >= 0xA0) & (c <= 0xAF)) |
-                ((a == 0xEF) & (((b == 0xB7) & (c >= 0x90) & (c <= 0xAF)) | ((b == 0xBB) & (c == 0xBF)))) |
-                ((b == 0xBF) & (c >= 0xBD)));
+                (a < 0x20) | (a == 0x7F) | (a == '?') | ((a >= 0xC2) & (a <= 0xE1) & (a != 0xE0)) |
+                ((a == 0xE2) & (((b == 0x80) & (((c >= 0x8B) & (c <= 0x8F)) | ((c >= 0xA8) & (c <= 0xAE)))) |
+                                ((b == 0x81) & (c >= 0xA0)) | ((b & 0xFE) == 0x94))) |
+                ((a == 0xE3) & ((b & 0xFE) == 0x84)) | ((a == 0xE9) & (b == 0x94) & (c == 0x9F)) | (a == 0xEE) |
+                ((a == 0xEF) & ((b & 0xFE) != 0xBC)) | (a >= 0xF0));
         }
         scan.characters += characters;
         at = end;
     }
     for (; at < size; ++at) {
         scan.characters += is_continuation(p[at]) ? 0 : 1;
-        found |= static_cast<std::uint8_t>((p[at] < 0x20) | (p[at] == 0x7F) | (p[at] == 0xC2));
+        found |= static_cast<std::uint8_t>((p[at] < 0x20) | (p[at] == 0x7F) | (p[at] == '?') | (p[at] >= 0xC2));
     }
     scan.suspicious = found != 0;
     return scan;
@@ -178,7 +180,7 @@ TextScan scan_text(std::string_view text) {
 
 std::uint32_t find_forbidden(std::string_view text, bool allow_lines) {
     for (std::size_t at = 0; at < text.size();) {
-        const auto [character, size] = decode(text, at);
+        const auto [character, size] = character_at(text, at);
         const bool line = character == '\n' || character == '\r' || character == '\t';
         if (is_forbidden(character) && !(allow_lines && line)) {
             return character == 0 ? 0xFFFFFFFFu : character;

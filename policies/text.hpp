@@ -17,13 +17,20 @@ std::size_t find_malformed_utf8(std::string_view text);
 
 struct TextScan {
     std::size_t characters = 0;  // code points
-    bool suspicious = false;     // contains a control or invisible character; look closer
+    bool suspicious = false;     // may contain what find_forbidden or find_text_damage finds; look closer
 };
 TextScan scan_text(std::string_view text);
 
+struct Character {
+    std::uint32_t value;
+    std::size_t size;  // octets
+};
+// Precondition: `at` is inside. Of what is not valid UTF-8 some character is answered, never octets beyond the end.
+Character character_at(std::string_view text, std::size_t at);
+
 // The first character of valid UTF-8 that a record may not contain: controls except LF, CR and tab (those
-// three only where `allow_lines`), zero-width and bidirectional marks, U+FEFF, U+FFFD, noncharacters. 0:
-// none. NUL is answered as U+FFFFFFFF.
+// three only where `allow_lines`), characters without width, bidirectional marks, U+FEFF, U+FFFD, private use,
+// noncharacters. 0: none. NUL is answered as U+FFFFFFFF.
 std::uint32_t find_forbidden(std::string_view text, bool allow_lines);
 
 std::size_t count_characters(std::string_view text);

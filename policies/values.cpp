@@ -79,7 +79,7 @@ std::optional<DateText> read_date(std::string_view text) {
         if ((text.front() != ' ' && text.front() != 'T') || !is_time(text.substr(1))) {
             return std::nullopt;
         }
-        read.time_dropped = true;
+        read.has_time = true;
     }
     const std::chrono::year_month_day date{std::chrono::year{*year}, std::chrono::month{static_cast<unsigned>(*month)},
                                            std::chrono::day{static_cast<unsigned>(*day)}};
@@ -87,7 +87,7 @@ std::optional<DateText> read_date(std::string_view text) {
         return std::nullopt;
     }
     read.day = Day{date};
-    read.canonical = separator == '/' && whole.size() == 10;
+    read.canonical = separator == '-' && whole.size() == 10;
     return read;
 }
 
@@ -104,9 +104,9 @@ std::string date_text(Day day) {
         }
     };
     put(0, 4, static_cast<unsigned>(std::clamp(year, 0, 9999)));
-    text[4] = '/';
+    text[4] = '-';
     put(5, 2, month);
-    text[7] = '/';
+    text[7] = '-';
     put(8, 2, dom);
     return {text.data(), text.size()};
 }

@@ -13,13 +13,13 @@ namespace xinfu::policies {
 
 struct DateText {
     Day day{};
-    bool time_dropped = false;
-    bool canonical = false;  // the text is already YYYY/MM/DD
+    bool has_time = false;   // a time of day follows the date
+    bool canonical = false;  // the text is already YYYY-MM-DD
 };
-// YYYY/MM/DD, YYYY-MM-DD (month and day also with one digit) or YYYYMMDD, with or without a time of day.
+// YYYY-MM-DD (ISO 8601), YYYY/MM/DD (month and day also with one digit) or YYYYMMDD, with or without a time of day.
 std::optional<DateText> read_date(std::string_view text);
-std::string date_text(Day day);          // YYYY/MM/DD
-Day day_of(std::string_view canonical);  // precondition: YYYY/MM/DD of an existing date
+std::string date_text(Day day);          // YYYY-MM-DD
+Day day_of(std::string_view canonical);  // precondition: YYYY-MM-DD of an existing date
 
 struct DecimalText {
     std::size_t whole_digits = 0;

@@ -42,6 +42,7 @@ enum class Table : std::uint8_t {
     subject_index = 22,        // HMAC of catalog and subject (32), submission id (16), u32 slot -> empty
     feeds = 23,                // catalog, u64 BE sequence -> submission id and range
     defects = 24,              // submission id (16), part (u32 BE) -> rows.proto DefectPart
+    record_versions = 25,      // identity claim (32), version (u64 BE) -> rows.proto RecordVersion
     routes = 30,               // route name -> rows.proto RouteState
     parcels = 31,              // route name, sequence (u64 BE) -> rows.proto Parcel
     acknowledgements = 32,     // submission id (16), level -> rows.proto Acknowledgement
@@ -54,6 +55,7 @@ enum class Table : std::uint8_t {
     revocations = 45,          // issuer digest (32) -> rows.proto RevocationList
     keys = 46,                 // name -> wrapped key
     objects = 47,              // object id (16) -> rows.proto Object: files that committed rows name
+    uploads = 48,              // upload id (16) -> rows.proto Upload
     count = 64
 };
 

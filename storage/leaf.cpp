@@ -140,6 +140,9 @@ std::uint64_t LeafWriter::append(Batch& batch, const Leaf& leaf, const LeafNotes
             .put(Table::log_notes, storage::index_key(index), as_bytes(encode_notes(notes)))
             .has_value();
     }
+    if (observer_) {
+        observer_(leaf, index);
+    }
     if (entry != nullptr) {
         *entry = std::move(*bytes);
     }

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -85,6 +86,11 @@ public:
     // `index_key` is the node's key "index". `random` fills salts and outlives the writer.
     LeafWriter(std::string node, Bytes index_key, crypto::RandomSource& random = crypto::system_random());
 
+    // Called for every leaf, inside its batch, with the index it gets; what it saw is durable only when the ledger
+    // says so (Ledger::Options::after_batch). Set before the first append().
+    using Observer = std::function<void(const Leaf& leaf, std::uint64_t index)>;
+    void observe(Observer observer) { observer_ = std::move(observer); }
+
     // Encodes the leaf at the batch's time, appends it, writes its notes in the same transaction, and returns
     // its index. `entry`, when given, receives the leaf's bytes (a receipt's `extra`). Strings too long for a
     // leaf are a programming error: bound them where they enter.
@@ -94,6 +100,7 @@ private:
     std::string node_;
     Bytes index_key_;
     crypto::RandomSource& random_;
+    Observer observer_;
 };
 
 // The notes kept beside a leaf; empty ones when there are none. Errors: corrupt.

@@ -184,6 +184,9 @@ private:
             for (Member& member : batch) {
                 complete(member);
             }
+            if (options_.after_batch) {
+                options_.after_batch(edge_->size());
+            }
         }
         store_last_checkpoint();
     }

@@ -72,6 +72,8 @@ public:
         std::size_t batch_bytes_max = 4u << 20;
         std::uint64_t disk_reserve_bytes = 256u
                                            << 20;  // below: operations that are not `essential` get Errc::store_full
+        // After each batch, durable or refused, when its operations were told: the size of the durable tree.
+        std::function<void(std::uint64_t tree_size)> after_batch;
     };
     virtual ~Ledger() = default;
 

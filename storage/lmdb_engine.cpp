@@ -52,6 +52,7 @@ constexpr NamedTable kTables[] = {
     {Table::record_blocks, "record_blocks", false},
     {Table::identity_claims, "identity_claims", false},
     {Table::subject_index, "subject_index", false},
+    {Table::record_versions, "record_versions", false},
     {Table::feeds, "feeds", false},
     {Table::defects, "defects", false},
     {Table::routes, "routes", false},
@@ -66,6 +67,7 @@ constexpr NamedTable kTables[] = {
     {Table::revocations, "revocations", false},
     {Table::keys, "keys", false},
     {Table::objects, "objects", false},
+    {Table::uploads, "uploads", false},
 };
 constexpr auto kTableSlots = static_cast<std::size_t>(Table::count);
 

@@ -15,6 +15,8 @@ namespace {
 constexpr std::size_t kKeySizeBytes = 32;
 constexpr std::size_t kWrappedSizeBytesMax = 4096;
 constexpr std::string_view kUnitPrefix = "unit/";
+constexpr std::string_view kEnvelopeKey = "envelope";
+constexpr std::string_view kEnvelopeRsaKey = "envelope-rsa";
 
 class File {
 public:
@@ -127,8 +129,9 @@ Result<crypto::Secret> load_store_key(const std::string& directory, const crypto
 
 Result<NodeKeys> create_node_keys(WriteTransaction& transaction, const crypto::KeyWrapper& wrapper,
                                   crypto::RandomSource& random) {
-    NodeKeys keys{random.secret(kKeySizeBytes), random.secret(kKeySizeBytes), crypto::SigningKey::generate_p256(),
-                  crypto::SigningKey::generate_p256(), random.secret(kKeySizeBytes)};
+    NodeKeys keys{random.secret(kKeySizeBytes),        random.secret(kKeySizeBytes),
+                  crypto::SigningKey::generate_p256(), crypto::SigningKey::generate_p256(),
+                  random.secret(kKeySizeBytes),        {}};
     const crypto::Secret tls = keys.tls.to_der();
     const crypto::Secret parcel = keys.parcel.to_der();
     const std::pair<std::string_view, ByteView> named[] = {{"log", keys.log_seed.view()},
@@ -140,6 +143,19 @@ Result<NodeKeys> create_node_keys(WriteTransaction& transaction, const crypto::K
         if (const auto put = put_key(transaction, wrapper, name, key); !put) {
             return put.error();
         }
+    }
+    return keys;
+}
+
+Result<std::vector<crypto::SigningKey>> create_envelope_keys(WriteTransaction& transaction,
+                                                             const crypto::KeyWrapper& wrapper) {
+    std::vector<crypto::SigningKey> keys{crypto::SigningKey::generate_p256(), crypto::SigningKey::generate_rsa()};
+    std::string_view name = kEnvelopeKey;
+    for (const auto& key : keys) {
+        if (const auto put = put_key(transaction, wrapper, name, key.to_der().view()); !put) {
+            return put.error();
+        }
+        name = kEnvelopeRsaKey;
     }
     return keys;
 }
@@ -173,7 +189,21 @@ Result<NodeKeys> load_node_keys(const ReadTransaction& transaction, const crypto
     if (!parcel) {
         return parcel.error();
     }
-    return NodeKeys{std::move(*log), std::move(*witness), std::move(*tls), std::move(*parcel), std::move(*index)};
+    std::vector<crypto::SigningKey> envelopes;
+    for (const std::string_view name : {kEnvelopeKey, kEnvelopeRsaKey}) {
+        const auto document = get_key(transaction, wrapper, name);
+        if (!document && document.error() == make_error_code(Errc::not_found)) {
+            continue;
+        }
+        auto key =
+            document ? crypto::SigningKey::from_pkcs8(document->view()) : Result<crypto::SigningKey>(document.error());
+        if (!key) {
+            return key.error();
+        }
+        envelopes.push_back(std::move(*key));
+    }
+    return NodeKeys{std::move(*log),    std::move(*witness), std::move(*tls),
+                    std::move(*parcel), std::move(*index),   std::move(envelopes)};
 }
 
 Result<crypto::Secret> create_unit_key(WriteTransaction& transaction, const crypto::KeyWrapper& wrapper,

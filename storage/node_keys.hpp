@@ -2,6 +2,7 @@
 //
 // The store key opens the engine, so it cannot lie in it: it is the file keys/store.wrapped of the state directory.
 // The others are rows of Table::keys: `log` and `witness` (Ed25519 seeds), `tls` and `parcel` (P-256, PKCS #8),
+// `envelope` (P-256) and `envelope-rsa` (RSA-3072, both PKCS #8; absent in nodes that open no envelopes),
 // `index` (HMAC), `unit/<code>` (wraps the data keys of that unit's submissions).
 //
 // Format:  docs/FORMATS.md, section on keys; crypto/key_wrap.hpp binds each key to its name.
@@ -13,6 +14,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "crypto/key_wrap.hpp"
 #include "crypto/random.hpp"
@@ -36,12 +38,18 @@ struct NodeKeys {
     crypto::SigningKey tls;
     crypto::SigningKey parcel;
     crypto::Secret index;
+    std::vector<crypto::SigningKey> envelopes;  // P-256 and RSA; they open, and sign nothing
 };
 
 // Errors: exists when the store has a log key already.
 Result<NodeKeys> create_node_keys(WriteTransaction& transaction, const crypto::KeyWrapper& wrapper,
                                   crypto::RandomSource& random);
 Result<NodeKeys> load_node_keys(const ReadTransaction& transaction, const crypto::KeyWrapper& wrapper);
+
+// What opens envelopes: a P-256 key, which every current tool can use, and an RSA key for those that know nothing else.
+// Errors: exists.
+Result<std::vector<crypto::SigningKey>> create_envelope_keys(WriteTransaction& transaction,
+                                                             const crypto::KeyWrapper& wrapper);
 
 // Errors: exists.
 Result<crypto::Secret> create_unit_key(WriteTransaction& transaction, const crypto::KeyWrapper& wrapper,

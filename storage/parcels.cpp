@@ -196,6 +196,19 @@ Result<IncomingFit> judge_incoming(const ReadTransaction& transaction, const row
     return IncomingFit::fits;
 }
 
+Result<bool> waits_for_earlier(const ReadTransaction& transaction, const rows::ParcelName& name) {
+    const auto row = find_incoming_route(transaction, name.node(), name.route());
+    if (!row) {
+        return Result<bool>(boost::system::in_place_error, row.error());
+    }
+    if (!*row) {
+        return Result<bool>(name.sequence() > 1);
+    }
+    const bool waits = name.sequence() > (*row)->next_sequence() ||
+                       ((*row)->missing_size() > 0 && (*row)->missing(0).first() < name.sequence());
+    return Result<bool>(waits);
+}
+
 Result<void> take_incoming(WriteTransaction& transaction, const rows::ParcelName& name, std::string_view account,
                            const rows::IncomingParcel& parcel) {
     const auto found = find_incoming_route(transaction, name.node(), name.route());

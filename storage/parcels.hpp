@@ -64,6 +64,8 @@ Result<std::optional<rows::IncomingParcel>> find_incoming(const ReadTransaction&
 enum class IncomingFit { fits, beyond_window, other_account };
 Result<IncomingFit> judge_incoming(const ReadTransaction& transaction, const rows::ParcelName& name,
                                    std::string_view account);
+// Whether a parcel of a smaller number on the same route is still to come.
+Result<bool> waits_for_earlier(const ReadTransaction& transaction, const rows::ParcelName& name);
 // Takes the number. Precondition: judge_incoming answered `fits` in this transaction, and the number was free.
 Result<void> take_incoming(WriteTransaction& transaction, const rows::ParcelName& name, std::string_view account,
                            const rows::IncomingParcel& parcel);

@@ -207,12 +207,125 @@ Result<void> visit_subject(const ReadTransaction& transaction, const crypto::Dig
     return {};
 }
 
-Result<void> put_clash(WriteTransaction& transaction, const SubmissionId& id, const ClashNote& note) {
+Result<std::optional<RecordInLine>> find_record_in_line(const ReadTransaction& transaction, const RecordSealer& sealer,
+                                                        const SubmissionId& id, std::uint32_t blocks,
+                                                        std::uint64_t line) {
+    using Found = std::optional<RecordInLine>;
+    // Lines ascend from block to block. A block may have lost its records: then the one before it is looked at.
+    std::uint32_t first = 0;
+    std::uint32_t end = blocks;
+    while (first < end) {
+        const std::uint32_t middle = first + (end - first) / 2;
+        std::uint32_t number = middle;
+        rows::RecordBlock block;
+        for (;;) {
+            const auto sealed = find_record_block(transaction, id, number);
+            if (!sealed) {
+                return sealed.error();
+            }
+            if (*sealed) {
+                auto opened = sealer.open_block(number, **sealed);
+                if (!opened) {
+                    return opened.error();
+                }
+                block = std::move(*opened);
+            }
+            if (block.records_size() > 0 || number == first) {
+                break;
+            }
+            --number;
+        }
+        if (block.records_size() == 0 || block.records(block.records_size() - 1).line() < line) {
+            first = middle + 1;
+        } else if (block.records(0).line() > line) {
+            end = number;
+        } else {
+            for (auto& record : *block.mutable_records()) {
+                if (record.line() == line) {
+                    return Found{{number * kRecordsPerBlock + record.position(), std::move(record)}};
+                }
+            }
+            return Found{};
+        }
+    }
+    return Found{};
+}
+
+namespace {
+
+Bytes version_key(const crypto::Digest& identity, std::uint64_t version) {
+    Bytes key(identity.begin(), identity.end());
+    codec::append_big(key, version);
+    return key;
+}
+
+}  // namespace
+
+Result<std::optional<rows::RecordHead>> find_head(const ReadTransaction& transaction, const crypto::Digest& identity) {
+    return codec::read<rows::RecordHead>(transaction, Table::record_versions, identity);
+}
+
+Result<std::optional<RecordVersion>> find_version(const ReadTransaction& transaction, const crypto::Digest& identity,
+                                                  std::uint64_t version) {
+    using Found = std::optional<RecordVersion>;
+    const auto row =
+        codec::read<rows::RecordVersion>(transaction, Table::record_versions, version_key(identity, version));
+    if (!row) {
+        return row.error();
+    }
+    if (!*row) {
+        return Found{};
+    }
+    RecordVersion found;
+    const auto submission = submission_id_from_bytes(as_bytes((*row)->submission()));
+    const auto digest = digest_from_bytes(as_bytes((*row)->digest()));
+    if (!submission || (!digest && !(*row)->digest().empty())) {
+        return Errc::corrupt;
+    }
+    found.place = {*submission, (*row)->slot()};
+    found.withdrawal = !digest;
+    found.digest = digest.value_or(crypto::Digest{});
+    found.time_ms = (*row)->time_ms();
+    return Found{found};
+}
+
+Result<void> put_version(WriteTransaction& transaction, const crypto::Digest& identity, std::uint64_t version,
+                         const RecordVersion& what) {
+    rows::RecordVersion row;
+    row.set_submission(what.place.submission.data(), what.place.submission.size());
+    row.set_slot(what.place.slot);
+    if (!what.withdrawal) {
+        row.set_digest(what.digest.data(), what.digest.size());
+    }
+    row.set_time_ms(what.time_ms);
+    const auto put = codec::write(transaction, Table::record_versions, version_key(identity, version), row);
+    if (!put) {
+        return put.error();
+    }
+    rows::RecordHead head;
+    head.set_version(version);
+    head.set_withdrawn(what.withdrawal);
+    return codec::write(transaction, Table::record_versions, identity, head);
+}
+
+namespace {
+
+Bytes clash_key(const SubmissionId& id, const ClashNote& note) {
     Bytes key(id.begin(), id.end());
     codec::append(key, note.identity);
     codec::append_big(key, note.slot);
     codec::append(key, note.other);
-    return codec::write(transaction, Table::staged, key, note.clash);
+    return key;
+}
+
+}  // namespace
+
+Result<void> put_clash(WriteTransaction& transaction, const SubmissionId& id, const ClashNote& note) {
+    return codec::write(transaction, Table::staged, clash_key(id, note), note.clash);
+}
+
+Result<void> erase_clash(WriteTransaction& transaction, const SubmissionId& id, const ClashNote& note) {
+    return transaction.erase(Table::staged, clash_key(id, note));
 }
 
 Result<void> visit_clashes(const ReadTransaction& transaction, const SubmissionId& id,

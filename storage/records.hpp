@@ -78,6 +78,7 @@ Result<void> visit_claims(const ReadTransaction& transaction, const crypto::Dige
 struct RecordPlace {
     SubmissionId submission{};
     std::uint32_t slot = 0;
+    bool operator==(const RecordPlace&) const = default;
 };
 Result<void> put_subject_entry(WriteTransaction& transaction, const crypto::Digest& subject, const RecordPlace& place);
 Result<void> erase_subject_entry(WriteTransaction& transaction, const crypto::Digest& subject,
@@ -89,6 +90,30 @@ Result<void> visit_subject(const ReadTransaction& transaction, const crypto::Dig
 Result<void> remove_record(WriteTransaction& transaction, ByteView index_key, std::string_view catalog,
                            const RecordSealer& sealer, const SubmissionId& id, std::uint32_t slot);
 
+// The record of a submission that begins in this line, and its slot. `blocks`: how many the submission has.
+struct RecordInLine {
+    std::uint32_t slot = 0;
+    rows::RecordBlock::Record record;
+};
+Result<std::optional<RecordInLine>> find_record_in_line(const ReadTransaction& transaction, const RecordSealer& sealer,
+                                                        const SubmissionId& id, std::uint32_t blocks,
+                                                        std::uint64_t line);
+
+// Records that were changed: the newest version under the identity's claim, and every version with where it lies. A
+// record without a head is in its first version, at the place of its claim.
+struct RecordVersion {
+    RecordPlace place;
+    crypto::Digest digest{};  // of the canonical record
+    bool withdrawal = false;
+    std::int64_t time_ms = 0;
+};
+Result<std::optional<rows::RecordHead>> find_head(const ReadTransaction& transaction, const crypto::Digest& identity);
+Result<std::optional<RecordVersion>> find_version(const ReadTransaction& transaction, const crypto::Digest& identity,
+                                                  std::uint64_t version);
+// Writes the version and makes it the head.
+Result<void> put_version(WriteTransaction& transaction, const crypto::Digest& identity, std::uint64_t version,
+                         const RecordVersion& row);
+
 // Two files in flight claim one identity.
 struct ClashNote {
     crypto::Digest identity{};
@@ -97,6 +122,7 @@ struct ClashNote {
     rows::Clash clash;
 };
 Result<void> put_clash(WriteTransaction& transaction, const SubmissionId& id, const ClashNote& note);
+Result<void> erase_clash(WriteTransaction& transaction, const SubmissionId& id, const ClashNote& note);
 Result<void> visit_clashes(const ReadTransaction& transaction, const SubmissionId& id,
                            const std::function<bool(const ClashNote&)>& visitor);
 

@@ -21,6 +21,16 @@ crypto::Digest name_key(ByteView index_key, std::string_view unit, std::string_v
     return crypto::hmac_sha256(index_key, message);
 }
 
+crypto::Digest origin_key(ByteView index_key, std::string_view unit, std::string_view catalog,
+                          const SubmissionId& origin) {
+    Bytes message;
+    for (const auto part : {std::string_view("origin"), unit, catalog}) {
+        codec::append_part(message, as_bytes(part));
+    }
+    codec::append_part(message, origin);
+    return crypto::hmac_sha256(index_key, message);
+}
+
 crypto::Digest refusal_key(ByteView index_key, const RefusedContent& content) {
     Bytes message;
     for (const auto part : {std::string_view("content"), content.unit, content.catalog, content.catalog_version,
@@ -107,6 +117,22 @@ Result<std::optional<SubmissionId>> find_name(const ReadTransaction& transaction
 Result<void> put_name(WriteTransaction& transaction, ByteView index_key, std::string_view unit,
                       std::string_view catalog, std::string_view name, const SubmissionId& id) {
     return transaction.put(Table::submission_names, name_key(index_key, unit, catalog, name), id);
+}
+
+Result<std::optional<SubmissionId>> find_origin(const ReadTransaction& transaction, ByteView index_key,
+                                                std::string_view unit, std::string_view catalog,
+                                                const SubmissionId& origin) {
+    return find_id(transaction, Table::submission_names, origin_key(index_key, unit, catalog, origin));
+}
+
+Result<void> put_origin(WriteTransaction& transaction, ByteView index_key, std::string_view unit,
+                        std::string_view catalog, const SubmissionId& origin, const SubmissionId& id) {
+    const auto key = origin_key(index_key, unit, catalog, origin);
+    const auto taken = transaction.contains(Table::submission_names, key);
+    if (!taken) {
+        return taken.error();
+    }
+    return *taken ? Result<void>{} : transaction.put(Table::submission_names, key, id);
 }
 
 Result<std::optional<SubmissionId>> find_refusal(const ReadTransaction& transaction, ByteView index_key,
@@ -207,6 +233,10 @@ Result<std::vector<SubmissionId>> staged_submissions(const ReadTransaction& tran
 
 Result<void> put_object(WriteTransaction& transaction, ByteView object_id, const rows::Object& row) {
     return codec::write(transaction, Table::objects, object_id, row);
+}
+
+Result<void> erase_object(WriteTransaction& transaction, ByteView object_id) {
+    return transaction.erase(Table::objects, object_id);
 }
 
 Result<bool> object_is_named(const ReadTransaction& transaction, ByteView object_id) {

@@ -46,6 +46,14 @@ Result<std::optional<SubmissionId>> find_name(const ReadTransaction& transaction
 Result<void> put_name(WriteTransaction& transaction, ByteView index_key, std::string_view unit,
                       std::string_view catalog, std::string_view name, const SubmissionId& id);
 
+// At upper levels: which submission here carries the one that the first node calls `origin`. The first to say so keeps
+// it; a unit names only its own.
+Result<std::optional<SubmissionId>> find_origin(const ReadTransaction& transaction, ByteView index_key,
+                                                std::string_view unit, std::string_view catalog,
+                                                const SubmissionId& origin);
+Result<void> put_origin(WriteTransaction& transaction, ByteView index_key, std::string_view unit,
+                        std::string_view catalog, const SubmissionId& origin, const SubmissionId& id);
+
 // A refusal is repeated for the same content of the same account under the same name and catalog version.
 struct RefusedContent {
     std::string_view unit;
@@ -81,6 +89,7 @@ Result<std::vector<SubmissionId>> staged_submissions(const ReadTransaction& tran
 
 // Objects that committed rows name.
 Result<void> put_object(WriteTransaction& transaction, ByteView object_id, const rows::Object& row);
+Result<void> erase_object(WriteTransaction& transaction, ByteView object_id);
 Result<bool> object_is_named(const ReadTransaction& transaction, ByteView object_id);
 
 }  // namespace xinfu::storage

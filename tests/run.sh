@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Every quality gate, in the order in which a mistake is cheapest: format, structure, build, unit, integration
-# with the real processes. tests/deep.sh has the second compiler and the sanitizers; it is not yet clean.
+# Every quality gate, in the order in which a mistake is cheapest: format, structure, build, tests (unit, faults, corpora,
+# integration with the real processes), and all of them again as the second compiler builds them, under the address and
+# undefined-behaviour sanitizers. Slower suites stand beside this: docs/CONTRIBUTING.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -22,5 +23,14 @@ step "build: g++, release"
 cmake --preset release >/dev/null
 cmake --build --preset release -j "$jobs"
 
-step "unit, fault, corpus and integration tests"
-ctest --test-dir build/release -j "$jobs"
+step "tests"
+ctest --test-dir build/release --no-tests=error -j "$jobs"
+
+step "build: clang, address and undefined-behaviour sanitizers"
+cmake --preset sanitize >/dev/null
+cmake --build --preset sanitize -j "$jobs"
+
+step "tests under the sanitizers"
+ctest --test-dir build/sanitize --no-tests=error -j "$jobs" -LE architecture
+
+step "passed"

@@ -166,7 +166,11 @@ void Service::log(Level level, std::string_view message, const LogFields& fields
         if (::send(state_->journal.get(), record.data(), record.size(), MSG_NOSIGNAL) >= 0) {
             return;
         }
-        // The journal is restarting or full: its stream on standard error still takes the line.
+        // The journal is restarting, or full: its stream on standard error may still take the line. It is not waited
+        // for: a journal that has stopped reading must not stop the work.
+        const std::string line = printable(message) + "\n";
+        static_cast<void>(::send(STDERR_FILENO, line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
+        return;
     }
     std::string line = utc_now() + " " + state_->identifier + ": " + std::string(level_word(level)) + text;
     const auto add = [&line](std::string_view name, const std::string& value) {

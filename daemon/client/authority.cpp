@@ -80,11 +80,13 @@ void Authority::save() const {
 }
 
 crypto::Certificate Authority::issue(const crypto::DistinguishedName& subject, ByteView public_key,
-                                     const std::vector<std::string>& hosts, int days) {
+                                     const std::vector<std::string>& hosts, int days, bool encryption) {
     const auto now = now_seconds();
-    auto certificate =
-        authority_.issue(subject, public_key,
-                         {.not_before = now - kSlowClock, .not_after = now + std::chrono::days(days), .hosts = hosts});
+    auto certificate = authority_.issue(subject, public_key,
+                                        {.not_before = now - kSlowClock,
+                                         .not_after = now + std::chrono::days(days),
+                                         .hosts = hosts,
+                                         .encryption = encryption});
     if (!certificate) {
         throw failed(certificate.error());
     }

@@ -26,9 +26,10 @@ public:
     const crypto::Certificate& certificate() const { return authority_.certificate(); }
     std::string certificate_path() const { return directory_ + "/ca.pem"; }
 
-    // A certificate for this public key; `hosts` make it a server's as well. The index is saved first.
+    // A certificate for this public key; `hosts` make it a server's as well, `encryption` an envelope's and nothing
+    // else. The index is saved first.
     crypto::Certificate issue(const crypto::DistinguishedName& subject, ByteView public_key,
-                              const std::vector<std::string>& hosts, int days);
+                              const std::vector<std::string>& hosts, int days, bool encryption = false);
     void revoke(const crypto::Certificate& certificate);
     std::string revocation_list(int days);  // PEM, with the next number
 

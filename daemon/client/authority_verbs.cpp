@@ -18,6 +18,7 @@ struct Options {
     crypto::DistinguishedName subject;
     std::vector<std::string> hosts;
     int days = 365;
+    bool encryption = false;
 };
 
 Exit make_authority(const Options& options) {
@@ -62,7 +63,8 @@ Exit issue(const Options& options) {
         throw Stop{Exit::refused, {"the subject has no common name: give --cn", "主体缺少通用名：请给出 --cn"}, {}};
     }
     const auto& hosts = options.hosts.empty() ? request.hosts : options.hosts;
-    const auto certificate = authority.issue(request.subject, request.public_key, hosts, options.days);
+    const auto certificate =
+        authority.issue(request.subject, request.public_key, hosts, options.days, options.encryption);
     if (options.out.empty()) {
         say({certificate.to_pem(), {}});
     } else {
@@ -118,6 +120,7 @@ void add_authority_verbs(CLI::App& app, Chosen& chosen) {
         verb->add_option("--person", options->subject.serial_number, "a natural person's number");
         verb->add_option("--host", options->hosts, "DNS name or address of a server; may be repeated");
         verb->add_option("--days", options->days, "how long it is valid")->check(CLI::Range(1, 36500));
+        verb->add_flag("--encryption", options->encryption, "for a node's envelope key: not for signing, not for TLS");
     }
     {
         auto [verb, options] = add("revoke", "revoke a certificate", revoke);

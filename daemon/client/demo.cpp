@@ -69,6 +69,8 @@ struct Level {
     config::Config config;
     MadeNode made;
     std::vector<crypto::Certificate> certificates;  // TLS and parcels: how the level above knows it
+    std::string envelope_path() const { return directory + "/envelope.pem"; }
+    std::string envelope_rsa_path() const { return directory + "/envelope-rsa.pem"; }
     std::string url() const { return "https://127.0.0.1:" + std::to_string(port); }
 };
 
@@ -145,6 +147,18 @@ void Demo::make_level(std::size_t index, Authority& authority) {
     };
     install(level.made.tls_request, "tls.pem");
     install(level.made.parcel_request, "parcel.pem");
+    // For senders one file each, as `openssl cms -recip` takes them; for the node both.
+    std::string both;
+    for (const auto& [request_path, path] :
+         {std::pair(level.made.envelope_requests.at(0), level.envelope_path()),
+          std::pair(level.made.envelope_requests.at(1), level.envelope_rsa_path())}) {
+        const std::string document = read_file(request_path);
+        const auto request = crypto::parse_request(as_bytes(document));
+        const auto certificate = authority.issue(request->subject, request->public_key, {}, kDays, true);
+        write_file(path, certificate.to_pem());
+        both += certificate.to_pem();
+    }
+    write_file(level.directory + "/state/certificates/envelope.pem", both);
 }
 
 void Demo::start_and_wait() {
@@ -222,6 +236,8 @@ void Demo::write_environment() const {
         set(level.variable + "_URL", level.url());
         set(level.variable + "_LOG_KEY", level.made.log_key);
         set(level.variable + "_STATE", level.directory + "/state");
+        set(level.variable + "_ENVELOPE", level.envelope_path());
+        set(level.variable + "_ENVELOPE_RSA", level.envelope_rsa_path());
         if (level.variable != "CITY") {
             set(level.variable + "_WITNESS_KEY", level.made.witness_key);
         }
@@ -265,6 +281,8 @@ void Demo::up() {
         level.config.node = level.name;
         level.config.gateway.listen = {"127.0.0.1:" + std::to_string(level.port)};
         level.config.gateway.metrics = "127.0.0.1:" + std::to_string(level.metrics_port);
+        // Everybody who tries the demo out has the same address, and scripts open a connection a file.
+        level.config.gateway.limits.handshakes_per_source_minute = 100'000;
         level.config.vault.map_size_bytes = std::uint64_t{16} << 30;
         level.config.vault.disk_reserve_bytes = std::uint64_t{128} << 20;
         level.config.courier.retry_min_ms = std::chrono::milliseconds(100);
@@ -280,11 +298,13 @@ void Demo::up() {
                             .url = upper.url(),
                             .anchors = "certificates/route-" + upper.name + ".pem",
                             .log_key = upper.made.log_key,
+                            .envelope = "certificates/envelope-" + upper.name + ".pem",
                             .onward = {}};
         for (std::size_t further = i + 2; further < levels_.size(); ++further) {
             route.onward.push_back({levels_[further].name, levels_[further].name, levels_[further].made.log_key});
         }
         write_file(levels_[i].directory + "/state/" + route.anchors, authority.certificate().to_pem());
+        write_file(levels_[i].directory + "/state/" + route.envelope, read_file(upper.envelope_path()));
         levels_[i].config.routes.push_back(std::move(route));
         write_configuration(levels_[i].directory, levels_[i].config);
     }

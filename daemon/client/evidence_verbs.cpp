@@ -4,7 +4,7 @@
 #include <CLI/CLI.hpp>
 
 #include "daemon/client/files.hpp"
-#include "daemon/client/log_audit.hpp"
+#include "daemon/client/log_export.hpp"
 #include "daemon/client/node_api.hpp"
 #include "daemon/client/receipt.hpp"
 #include "daemon/client/verbs.hpp"
@@ -112,6 +112,29 @@ struct LogOptions {
     bool json = false;
 };
 
+// How far a long reading is, for someone who watches.
+class ProgressLine {
+public:
+    explicit ProgressLine(bool json) : terminal_(::isatty(STDERR_FILENO) != 0 && !json) {}
+    ~ProgressLine() {
+        if (terminal_) {
+            std::fputs("\r\033[K", stderr);
+        }
+    }
+    ProgressLine(const ProgressLine&) = delete;
+    ProgressLine& operator=(const ProgressLine&) = delete;
+
+    void show(std::uint64_t read, std::uint64_t size) const {
+        if (terminal_) {
+            std::fprintf(stderr, "\r%llu / %llu", static_cast<unsigned long long>(read),
+                         static_cast<unsigned long long>(size));
+        }
+    }
+
+private:
+    bool terminal_;
+};
+
 Exit verify_log(const LogOptions& options) {
     const TrustedKeys keys(options.evidence);
     std::unique_ptr<LogSource> source;
@@ -119,20 +142,17 @@ Exit verify_log(const LogOptions& options) {
         source = std::make_unique<UrlSource>(options.node);
     } else {
         source = std::make_unique<DirectorySource>(options.directory);
+        check_export(options.directory);
     }
     std::optional<std::string> from;
     if (!options.from.empty()) {
         from = read_file(options.from);
     }
-    const bool terminal = ::isatty(STDERR_FILENO) != 0 && !options.json;
-    const AuditResult result = audit_log(*source, keys, from, [&](std::uint64_t read, std::uint64_t size) {
-        if (terminal) {
-            std::fprintf(stderr, "\r%llu / %llu", static_cast<unsigned long long>(read),
-                         static_cast<unsigned long long>(size));
-        }
-    });
-    if (terminal) {
-        std::fputs("\r\033[K", stderr);
+    AuditResult result;
+    {
+        const ProgressLine progress(options.json);
+        result =
+            audit_log(*source, keys, from, [&](std::uint64_t read, std::uint64_t size) { progress.show(read, size); });
     }
     if (options.json) {
         const json::object answer{{"verified", true},
@@ -158,6 +178,34 @@ Exit verify_log(const LogOptions& options) {
              "时间范围 " + result.first_time + " 至 " + result.last_time});
     }
     say_unverified(result.note);
+    return Exit::done;
+}
+
+struct ExportOptions {
+    NodeOptions node;
+    std::string out;
+    bool json = false;
+};
+
+Exit export_whole_log(const ExportOptions& options) {
+    UrlSource source(options.node);
+    ExportResult result;
+    {
+        const ProgressLine progress(options.json);
+        result =
+            export_log(source, options.out, [&](std::uint64_t read, std::uint64_t size) { progress.show(read, size); });
+    }
+    if (options.json) {
+        const json::object answer{
+            {"log", result.origin}, {"size", result.size}, {"files", result.files}, {"directory", options.out}};
+        say({json::serialize(answer), {}});
+        return Exit::done;
+    }
+    const std::string size = std::to_string(result.size);
+    say({result.origin + ": " + size + " entries in " + options.out + "; check them with: xinfu log verify --dir " +
+             options.out + " --log-key KEY",
+         result.origin + "：" + size + " 条已导出到 " + options.out + "；核验：xinfu log verify --dir " + options.out +
+             " --log-key KEY"});
     return Exit::done;
 }
 
@@ -187,6 +235,15 @@ void add_evidence_verbs(CLI::App& app, Chosen& chosen) {
     audit->add_flag("--json", log_options->json);
     audit->callback([&chosen, log_options] {
         chosen = {[log_options] { return verify_log(*log_options); }, log_options->json};
+    });
+
+    CLI::App* copy = log->add_subcommand("export", "copy a whole log into a directory, to be checked anywhere");
+    auto export_options = std::make_shared<ExportOptions>();
+    add_node_options(*copy, export_options->node);
+    copy->add_option("--out", export_options->out, "an empty directory, or one to be made")->required();
+    copy->add_flag("--json", export_options->json);
+    copy->callback([&chosen, export_options] {
+        chosen = {[export_options] { return export_whole_log(*export_options); }, export_options->json};
     });
 }
 

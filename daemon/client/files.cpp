@@ -51,7 +51,11 @@ std::size_t InputFile::read(std::span<std::uint8_t> into) {
 }
 
 void InputFile::rewind() {
-    if (::lseek(fd_, 0, SEEK_SET) != 0) {
+    seek(0);
+}
+
+void InputFile::seek(std::uint64_t offset) {
+    if (::lseek(fd_, static_cast<off_t>(offset), SEEK_SET) < 0) {
         stop_at(path_, errno);
     }
 }

@@ -32,6 +32,7 @@ public:
     std::uint64_t size() const { return size_; }
     std::size_t read(std::span<std::uint8_t> into);  // 0 at the end
     void rewind();
+    void seek(std::uint64_t offset);
 
 private:
     std::string path_;

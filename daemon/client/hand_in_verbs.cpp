@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <thread>
 
 #include <CLI/CLI.hpp>
@@ -10,6 +11,7 @@
 #include "daemon/client/files.hpp"
 #include "daemon/client/node_api.hpp"
 #include "daemon/client/receipt.hpp"
+#include "daemon/client/resumable_upload.hpp"
 #include "daemon/client/signed_file.hpp"
 #include "daemon/client/verbs.hpp"
 
@@ -18,6 +20,7 @@ namespace {
 
 constexpr int kAttempts = 4;  // of one push; later the same command goes on with the same body
 constexpr std::size_t kDefectsShown = 20;
+constexpr std::uint64_t kResumableSizeBytes = std::uint64_t{8} << 20;  // below, sending again costs little
 
 struct Options {
     NodeOptions node;
@@ -61,7 +64,8 @@ Answer send(NodeApi& node, const std::string& method, const std::string& path, c
         try {
             InputFile body(body_path);
             ProgressLine progress(show_progress);
-            Answer answer = node.upload(method, path, body, std::ref(progress));
+            Answer answer =
+                node.upload(method, path, {{"Content-Type", "application/pkcs7-mime"}}, body, 0, std::ref(progress));
             const bool again = answer.status >= 429 && stop_for(answer).exit == Exit::unreachable;
             if (!again || attempt == kAttempts) {
                 return answer;
@@ -73,6 +77,43 @@ Answer send(NodeApi& node, const std::string& method, const std::string& path, c
             note(stop.text);
         }
         note({"sending the same body again", "正在重新发送同一文件"});
+        std::this_thread::sleep_for(std::chrono::seconds(1 << (attempt - 1)));
+    }
+}
+
+// A large body, over a line that may break: goes on where the node says it was. The upload's place is kept beside the
+// file, so that the same command goes on after it was killed. Answers as PUT would; empty: the node has no such
+// service.
+std::optional<Answer> send_in_parts(NodeApi& node, const Options& options, const std::string& name,
+                                    const SignedFile& signed_body) {
+    ResumableUpload upload(node, {.catalog = options.catalog,
+                                  .name = name,
+                                  .body = signed_body.path,
+                                  .digest = signed_body.digest,
+                                  .kept_at = options.file + ".upload"});
+    for (int attempt = 1;; ++attempt) {
+        const std::uint64_t before = upload.offset();
+        try {
+            ProgressLine progress(!options.json);
+            Answer answer = upload.send(std::ref(progress));
+            if (upload.unsupported()) {
+                return std::nullopt;
+            }
+            const bool again = answer.status >= 400 && stop_for(answer).exit == Exit::unreachable;
+            if (!again || attempt == kAttempts) {
+                return answer;
+            }
+        } catch (const Stop& stop) {
+            if (stop.exit != Exit::unreachable || !node.reached()) {
+                throw;
+            }
+            attempt = upload.offset() > before ? 1 : attempt;  // a line that gets somewhere is worth going on
+            if (attempt == kAttempts) {
+                throw;
+            }
+            note(stop.text);
+        }
+        note({"going on where the upload was", "从断点继续上传"});
         std::this_thread::sleep_for(std::chrono::seconds(1 << (attempt - 1)));
     }
 }
@@ -162,9 +203,15 @@ Exit push(const Options& options) {
     NodeApi node(options.node);
     const SignedFile body = signed_file(options.file, options.node, options.file + ".p7m");
     const std::string name = options.name.empty() ? base_name(body.path) : options.name;
-    const Answer answer =
-        send(node, "PUT", "/v1/submissions/" + encode_segment(options.catalog) + "/" + encode_segment(name), body.path,
-             !options.json);
+    std::optional<Answer> sent;
+    if (InputFile(body.path).size() >= kResumableSizeBytes) {
+        sent = send_in_parts(node, options, name, body);
+    }
+    if (!sent) {
+        sent = send(node, "PUT", "/v1/submissions/" + encode_segment(options.catalog) + "/" + encode_segment(name),
+                    body.path, !options.json);
+    }
+    const Answer& answer = *sent;
     if (answer.status >= 400) {
         refuse(answer, options);
     }
@@ -191,15 +238,11 @@ Exit push(const Options& options) {
     return Exit::done;
 }
 
+// The file goes as it is, signed or not: nothing is handed in, so nobody need vouch for it.
 Exit check(const Options& options) {
     NodeApi node(options.node);
-    const std::string scratch = options.file + ".check" + std::to_string(::getpid());
-    struct Removed {
-        const std::string& path;
-        ~Removed() { ::unlink(path.c_str()); }
-    } const removed{scratch};
-    const SignedFile body = signed_file(options.file, options.node, scratch);
-    const Answer answer = send(node, "POST", "/v1/checks/" + encode_segment(options.catalog), body.path, !options.json);
+    const Answer answer =
+        send(node, "POST", "/v1/checks/" + encode_segment(options.catalog), options.file, !options.json);
     if (answer.status >= 400) {
         refuse(answer, options);
     }
@@ -226,7 +269,8 @@ void add_hand_in_verbs(CLI::App& app, Chosen& chosen) {
     const auto add = [&](const char* name, const char* help, Exit (*act)(const Options&)) {
         auto options = std::make_shared<Options>();
         CLI::App* verb = app.add_subcommand(name, help);
-        verb->add_option("FILE", options->file, "a CSV file, or one that is signed already")->required();
+        verb->add_option("FILE", options->file, "a table (CSV, XLSX, JSON Lines, XML), or one that is signed already")
+            ->required();
         verb->add_option("--catalog", options->catalog, "such as administrative-penalty")->required();
         add_node_options(*verb, options->node);
         verb->add_flag("--json", options->json);

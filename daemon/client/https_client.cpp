@@ -67,6 +67,12 @@ boost::system::error_code HttpsClient::read_answer(Answer& answer, bool& interim
     answer.body = std::move(message.body());
     answer.content_type = std::string(message[http::field::content_type]);
     answer.location = std::string(message[http::field::location]);
+    if (const auto offset = message["Upload-Offset"]; !offset.empty()) {
+        std::uint64_t value = 0;
+        if (std::from_chars(offset.data(), offset.data() + offset.size(), value).ec == std::errc{}) {
+            answer.upload_offset = value;
+        }
+    }
     const auto retry = message[http::field::retry_after];
     std::from_chars(retry.data(), retry.data() + retry.size(), answer.retry_after_seconds);
     if (!interim && !message.keep_alive()) {
@@ -108,22 +114,23 @@ Answer HttpsClient::request(const std::string& method, const std::string& target
     }
 }
 
-Answer HttpsClient::upload(const std::string& method, const std::string& target, InputFile& body,
-                           const Progress& progress) {
+Answer HttpsClient::upload(const std::string& method, const std::string& target, Headers headers, InputFile& body,
+                           std::uint64_t from, const Progress& progress) {
     connection_.reset();
     connect();
     connection_->set_time_limit(kOrdinaryWait);
-    const Headers headers{{"Content-Type", "application/pkcs7-mime"}, {"Expect", "100-continue"}};
+    headers.emplace_back("Expect", "100-continue");
+    body.seek(from);
     Answer answer;
     bool interim = false;
-    auto error = connection_->write(as_bytes(head(method, target, headers, body.size())));
+    auto error = connection_->write(as_bytes(head(method, target, headers, body.size() - from)));
     bool answered = false;
     if (!error && connection_->wait_for_peer(kContinueWait)) {
         error = read_answer(answer, interim);
         answered = !error && !interim;
     }
     Bytes piece(kPieceBytes);
-    std::uint64_t sent = 0;
+    std::uint64_t sent = from;
     while (!error && !answered) {
         const std::size_t size = body.read(piece);
         if (size == 0) {

@@ -22,6 +22,7 @@ struct Answer {
     std::string content_type;
     std::string location;
     unsigned retry_after_seconds = 0;
+    std::optional<std::uint64_t> upload_offset;  // tus 1.0
 };
 
 using Headers = std::vector<std::pair<std::string, std::string>>;
@@ -35,9 +36,10 @@ public:
     Answer request(const std::string& method, const std::string& target, const Headers& headers = {},
                    const std::string& body = {});
 
-    // Sends the file as the body. An answer that comes early (a refusal) ends the sending.
+    // Sends the file from `from` on as the body. An answer that comes early (a refusal) ends the sending.
     using Progress = std::function<void(std::uint64_t sent, std::uint64_t size)>;
-    Answer upload(const std::string& method, const std::string& target, InputFile& body, const Progress& progress);
+    Answer upload(const std::string& method, const std::string& target, Headers headers, InputFile& body,
+                  std::uint64_t from, const Progress& progress);
 
     // Whether the node was ever reached: then a failure is a break, and worth another attempt.
     bool reached() const { return reached_; }

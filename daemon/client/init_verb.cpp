@@ -74,12 +74,14 @@ Exit init(const Options& options) {
     }
     const MadeNode made = make_node(plan);
     if (options.json) {
-        const json::object answer{{"node", options.node},
-                                  {"log_key", made.log_key},
-                                  {"witness_key", made.witness_key},
-                                  {"tls_request", made.tls_request},
-                                  {"parcel_request", made.parcel_request},
-                                  {"configuration", plan.directory + "/xinfu.yaml"}};
+        const json::object answer{
+            {"node", options.node},
+            {"log_key", made.log_key},
+            {"witness_key", made.witness_key},
+            {"tls_request", made.tls_request},
+            {"parcel_request", made.parcel_request},
+            {"envelope_requests", json::array(made.envelope_requests.begin(), made.envelope_requests.end())},
+            {"configuration", plan.directory + "/xinfu.yaml"}};
         say({json::serialize(answer), {}});
         return Exit::done;
     }
@@ -88,10 +90,14 @@ Exit init(const Options& options) {
          "节点 " + options.node + " 已建立于 " + plan.directory});
     say({"log key      " + made.log_key, "日志密钥     " + made.log_key});
     say({"witness key  " + made.witness_key, "见证密钥     " + made.witness_key});
-    say({"Next: have both requests signed, for instance with `xinfu ca issue`, and place the certificates:",
-         "下一步：为以下两个请求签发证书（例如使用 xinfu ca issue），并放置证书："});
+    say({"Next: have the requests signed, for instance with `xinfu ca issue`, and place the certificates:",
+         "下一步：为以下请求签发证书（例如使用 xinfu ca issue），并放置证书："});
     say({"  " + made.tls_request + " -> " + certificates + "tls.pem", {}});
     say({"  " + made.parcel_request + " -> " + certificates + "parcel.pem", {}});
+    for (const auto& request : made.envelope_requests) {
+        say({"  " + request + " (ca issue --encryption) -> " + certificates + "envelope.pem, one after the other",
+             "  " + request + "（ca issue --encryption）-> 依次写入 " + certificates + "envelope.pem"});
+    }
     if (plan.anchors.empty()) {
         say({"  the authorities' certificates -> " + certificates + "anchors.pem",
              "  签发机构证书 -> " + certificates + "anchors.pem"});

@@ -39,23 +39,18 @@ std::vector<Digest> read_hashes(LogSource& source, unsigned level, std::uint64_t
     return hashes;
 }
 
-std::vector<std::string_view> split_bundle(std::string_view bundle, unsigned width, std::uint64_t first) {
-    std::vector<std::string_view> entries;
-    while (!bundle.empty() && entries.size() < width) {
-        if (bundle.size() < 2) {
-            break;
-        }
-        const std::size_t size = boost::endian::load_big_u16(reinterpret_cast<const std::uint8_t*>(bundle.data()));
-        if (bundle.size() - 2 < size) {
-            break;
-        }
-        entries.push_back(bundle.substr(2, size));
-        bundle.remove_prefix(2 + size);
+// The next entry of a bundle, which is cut off; none: what is left is no entry.
+std::optional<std::string_view> take_entry(std::string_view& bundle) {
+    if (bundle.size() < 2) {
+        return std::nullopt;
     }
-    if (entries.size() != width || !bundle.empty()) {
-        throw stop_with_code(Exit::evidence, "XF-8008", {std::to_string(first + entries.size())});
+    const std::size_t size = boost::endian::load_big_u16(reinterpret_cast<const std::uint8_t*>(bundle.data()));
+    if (bundle.size() - 2 < size) {
+        return std::nullopt;
     }
-    return entries;
+    const std::string_view entry = bundle.substr(2, size);
+    bundle.remove_prefix(2 + size);
+    return entry;
 }
 
 // The complete subtrees that make up the tree of `old_size`, from the tiles; true when they hash to the old
@@ -107,21 +102,59 @@ private:
     std::map<unsigned, Tile> tiles_;  // the one being filled, by level
 };
 
+// Where the JSON string that begins at `start`, after its quotation mark, ends: at the next one that is not escaped.
+std::size_t end_of_text(std::string_view entry, std::size_t start) {
+    std::size_t end = entry.find('"', start);
+    while (end != std::string_view::npos) {
+        std::size_t escapes = 0;
+        while (end - escapes > start && entry[end - escapes - 1] == '\\') {
+            ++escapes;
+        }
+        if (escapes % 2 == 0) {
+            break;
+        }
+        end = entry.find('"', end + 1);
+    }
+    return end;
+}
+
+// The text of the member `time` of a JSON object, as it stands; empty when there is none. Every entry is looked at, so
+// this walks over the others instead of building them: what is signed is the octets, which are hashed in any case.
+std::string_view time_of(std::string_view entry) {
+    static constexpr std::string_view kMember = "\"time\":\"";
+    int depth = 0;
+    for (std::size_t at = 0; at < entry.size(); ++at) {
+        const char c = entry[at];
+        if (c == '{' || c == '[') {
+            ++depth;
+        } else if (c == '}' || c == ']') {
+            --depth;
+        } else if (c == '"') {
+            const bool is_time = depth == 1 && entry.substr(at).starts_with(kMember);
+            const std::size_t start = at + (is_time ? kMember.size() : 1);
+            const std::size_t end = end_of_text(entry, start);
+            if (end == std::string_view::npos) {
+                return {};
+            }
+            if (is_time) {
+                return entry.substr(start, end - start);
+            }
+            at = end;
+        }
+    }
+    return {};
+}
+
 // A leaf's time never decreases. Entries of another kind have none, and are held to their hashes alone.
 void note_time(std::string_view entry, std::uint64_t index, AuditResult& result) {
-    boost::system::error_code error;
-    const json::value parsed = json::parse(entry, error);
-    if (error || !parsed.is_object()) {
-        return;
-    }
-    const std::string time = text_of(parsed.get_object(), "time");
+    const std::string_view time = time_of(entry);
     if (time.empty()) {
         return;
     }
     if (time < result.last_time) {
-        throw stop_with_code(
-            Exit::evidence, "XF-8012",
-            {"entry " + std::to_string(index) + " is of " + time + ", the one before of " + result.last_time});
+        throw stop_with_code(Exit::evidence, "XF-8012",
+                             {"entry " + std::to_string(index) + " is of " + std::string(time) +
+                              ", the one before of " + result.last_time});
     }
     if (result.first_time.empty()) {
         result.first_time = time;
@@ -176,19 +209,29 @@ AuditResult audit_log(LogSource& source, const TrustedKeys& keys, const std::opt
         const unsigned width = crypto::tile_width(0, bundle, size);
         const auto hashes = read_hashes(source, 0, bundle, size);
         const std::string content = read_part(source, {.entries = true, .index = bundle, .width = width});
-        const auto entries = split_bundle(content, width, bundle * kTileWidth);
+        std::string_view rest = content;
         for (unsigned i = 0; i < width; ++i) {
             const std::uint64_t index = bundle * kTileWidth + i;
-            if (crypto::leaf_hash(as_bytes(entries[i])) != hashes[i]) {
+            const auto entry = take_entry(rest);
+            if (!entry || crypto::leaf_hash(as_bytes(*entry)) != hashes[i]) {
                 throw stop_with_code(Exit::evidence, "XF-8008", {std::to_string(index)});
             }
             if (index >= result.first) {
-                edge.append(hashes[i]);
-                note_time(entries[i], index, result);
+                note_time(*entry, index, result);
             }
         }
+        if (!rest.empty()) {
+            throw stop_with_code(Exit::evidence, "XF-8008", {std::to_string(bundle * kTileWidth + width)});
+        }
         if (width == kTileWidth) {
-            upper.add(1, bundle, crypto::merkle_root(hashes));
+            const Digest root = crypto::merkle_root(hashes);
+            upper.add(1, bundle, root);
+            if (edge.size() == bundle * kTileWidth) {
+                edge.append_subtree(kTileHeight, root);
+            }
+        }
+        for (std::uint64_t index = edge.size(); index < bundle * kTileWidth + width; ++index) {
+            edge.append(hashes[index % kTileWidth]);
         }
         progress(bundle * kTileWidth + width, size);
     }

@@ -182,9 +182,13 @@ json::object NodeApi::post(const std::string& path, const json::object& body) {
     return parse_answer(ask("POST", path, json::serialize(body)));
 }
 
-Answer NodeApi::upload(const std::string& method, const std::string& path, InputFile& body,
-                       const HttpsClient::Progress& progress) {
-    return client_.upload(method, path, body, progress);
+Answer NodeApi::upload(const std::string& method, const std::string& path, Headers headers, InputFile& body,
+                       std::uint64_t from, const HttpsClient::Progress& progress) {
+    return client_.upload(method, path, std::move(headers), body, from, progress);
+}
+
+Answer NodeApi::request(const std::string& method, const std::string& path, const Headers& headers) {
+    return client_.request(method, path, headers);
 }
 
 std::string encode_segment(std::string_view text) {

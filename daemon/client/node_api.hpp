@@ -45,8 +45,9 @@ public:
     // Logs in, or sets a first password. Errors as the node's.
     void open_session(const std::string& password, const std::string& new_password);
     // The answer whatever it says: 4xx included.
-    Answer upload(const std::string& method, const std::string& path, InputFile& body,
-                  const HttpsClient::Progress& progress);
+    Answer upload(const std::string& method, const std::string& path, Headers headers, InputFile& body,
+                  std::uint64_t from, const HttpsClient::Progress& progress);
+    Answer request(const std::string& method, const std::string& path, const Headers& headers);
     bool reached() const { return client_.reached(); }
 
 private:

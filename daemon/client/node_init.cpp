@@ -94,6 +94,7 @@ storage::NodeKeys make_store(const std::string& state, const std::string& node, 
                        state);
     auto transaction = need(engine->begin(), state);
     storage::NodeKeys keys = need(storage::create_node_keys(*transaction, wrapper, random), state);
+    keys.envelopes = need(storage::create_envelope_keys(*transaction, wrapper), state);
     for (const std::string& unit : enrolled.units) {
         (void)need(storage::create_unit_key(*transaction, wrapper, unit, random), state);
     }
@@ -168,6 +169,11 @@ MadeNode fill_directory(const NodePlan& plan, const Enrolled& enrolled) {
     made.tls_request = request(plan.directory + "/tls.csr", keys.tls, subject, plan.hosts);
     subject.common_name = node + " parcels";
     made.parcel_request = request(plan.directory + "/parcel.csr", keys.parcel, subject, {});
+    subject.common_name = node + " envelopes";
+    for (const auto& envelope : keys.envelopes) {
+        const char* name = envelope.kind() == crypto::KeyKind::rsa ? "/envelope-rsa.csr" : "/envelope.csr";
+        made.envelope_requests.push_back(request(plan.directory + name, envelope, subject, {}));
+    }
     return made;
 }
 
@@ -209,7 +215,7 @@ void write_configuration(const std::string& directory, const config::Config& con
     for (const config::Route& route : config.routes) {
         text += "  - name: " + route.name + "\n    level: " + route.level + "\n    node: " + route.node +
                 "\n    url: " + quoted(route.url) + "\n    anchors: " + quoted(route.anchors) +
-                "\n    log_key: " + quoted(route.log_key) + "\n";
+                "\n    log_key: " + quoted(route.log_key) + "\n    envelope: " + quoted(route.envelope) + "\n";
         if (!route.onward.empty()) {
             text += "    onward:\n";
         }

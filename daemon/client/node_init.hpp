@@ -31,8 +31,9 @@ struct NodePlan {
 struct MadeNode {
     std::string log_key;  // C2SP verifier keys
     std::string witness_key;
-    std::string tls_request;  // paths of the two PKCS #10 requests
+    std::string tls_request;  // paths of the PKCS #10 requests
     std::string parcel_request;
+    std::vector<std::string> envelope_requests;  // of a P-256 and an RSA key
 };
 
 MadeNode make_node(const NodePlan& plan);

@@ -87,7 +87,7 @@ Exit get_records(const Options& options) {
     }
     const json::array& records = array_of(answer, "records");
     const std::string count = std::to_string(records.size());
-    say({count + " records", count + " 条记录"});
+    say({count + (records.size() == 1 ? " record" : " records"), count + " 条记录"});
     for (const json::value& record : records) {
         if (!record.is_object()) {
             continue;

@@ -17,6 +17,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <random>
 #include <thread>
 
 #include "daemon/client/text.hpp"
@@ -137,22 +138,33 @@ void end_processes(const std::vector<int>& pids, std::chrono::seconds limit) {
 }
 
 std::vector<int> free_ports(std::size_t count) {
+    // Below the ports that the kernel gives to outgoing connections (from 32768 on, unless it was told otherwise): one
+    // of those may be taken between this look and the node's own listening.
+    constexpr int kFirst = 20000;
+    constexpr int kLast = 32767;
+    constexpr std::size_t kTriesMax = 1000;
+    std::random_device chance;
+    std::uniform_int_distribution<int> any(kFirst, kLast);
     // All are held until the last is known, so that none comes twice.
     std::vector<int> sockets;
     std::vector<int> ports;
-    for (std::size_t i = 0; i < count; ++i) {
+    for (std::size_t tries = 0; ports.size() < count && tries < kTriesMax; ++tries) {
+        const int port = any(chance);
         const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        sockaddr_in address = loopback(0);
-        socklen_t size = sizeof address;
-        if (fd < 0 || ::bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 ||
-            ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) {
-            throw system_failure("127.0.0.1");
+        if (fd < 0) {
+            break;
         }
+        const sockaddr_in address = loopback(port);
         sockets.push_back(fd);
-        ports.push_back(ntohs(address.sin_port));
+        if (::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) {
+            ports.push_back(port);
+        }
     }
     for (const int fd : sockets) {
         ::close(fd);
+    }
+    if (ports.size() < count) {
+        throw system_failure("127.0.0.1");
     }
     return ports;
 }

@@ -124,6 +124,7 @@ struct Route {
     std::string url;             // https://host:port, no trailing slash
     std::string anchors;         // PEM file beneath the state directory: who signs the upper server's certificate
     std::string log_key;         // the upper log's C2SP verifier key: receipts are verified with it
+    std::string envelope;        // PEM file beneath the state directory: the upper node's envelope certificate
     std::vector<Onward> onward;  // levels beyond, nearest first
 
     bool operator==(const Route&) const = default;

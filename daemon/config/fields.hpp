@@ -86,6 +86,7 @@ void visit_fields(Visitor& visitor, Route& route) {
     visitor.url("url", route.url);
     visitor.state_path("anchors", route.anchors);
     visitor.log_key("log_key", route.log_key);
+    visitor.state_path("envelope", route.envelope);
     visitor.list("onward", route.onward, 4);
 }
 

@@ -17,6 +17,9 @@ namespace xinfu::gateway {
 // PUT of a submission and POST of a check: the vault is asked before the body is read.
 asio::awaitable<std::optional<Response>> submit(Connection& connection, Request& request, Route route);
 
+// Uploads in parts, tus 1.0.
+asio::awaitable<std::optional<Response>> upload(Connection& connection, Request& request, Route route);
+
 // Everything else.
 asio::awaitable<std::optional<Response>> read(Connection& connection, Request& request, Route route);
 

@@ -94,6 +94,11 @@ std::string_view act_name(Act act) {
         case Act::open_session: return "open_session";
         case Act::close_session: return "close_session";
         case Act::get_status: return "read_status";
+        case Act::describe_uploads: return "describe_uploads";
+        case Act::open_upload: return "open_upload";
+        case Act::get_upload: return "read_upload";
+        case Act::append_upload: return "append_upload";
+        case Act::drop_upload: return "drop_upload";
     }
     return "other";
 }
@@ -276,7 +281,14 @@ asio::awaitable<std::optional<Response>> Connection::answer(Request& request, st
         co_return refusal;
     }
     const auto& head = request.parser.get();
-    auto found = find_route(text(head.method_string()), text(head.target()));
+    std::string method = text(head.method_string());
+    if (method == "POST" && head.target().starts_with("/v1/uploads/")) {
+        // tus 1.0: for clients behind something that knows no PATCH.
+        if (const auto meant = head["X-HTTP-Method-Override"]; !meant.empty()) {
+            method = text(meant);
+        }
+    }
+    auto found = find_route(method, text(head.target()));
     if (const auto* none = std::get_if<NoRoute>(&found)) {
         auto response = render_problem(make_problem(
             none->code, none->argument.empty() ? std::vector<std::string>{} : std::vector{none->argument}));
@@ -292,9 +304,25 @@ asio::awaitable<std::optional<Response>> Connection::answer(Request& request, st
         response.close = true;  // a new connection is proven to the vault that runs then
         co_return response;
     }
-    const bool body = route.act == Act::put_submission || route.act == Act::check;
-    auto acting = body ? submit(*this, request, std::move(route)) : read(*this, request, std::move(route));
-    co_return co_await std::move(acting);
+    switch (route.act) {
+        case Act::put_submission:
+        case Act::check: {
+            auto acting = submit(*this, request, std::move(route));
+            co_return co_await std::move(acting);
+        }
+        case Act::describe_uploads:
+        case Act::open_upload:
+        case Act::get_upload:
+        case Act::append_upload:
+        case Act::drop_upload: {
+            auto acting = upload(*this, request, std::move(route));
+            co_return co_await std::move(acting);
+        }
+        default: {
+            auto acting = read(*this, request, std::move(route));
+            co_return co_await std::move(acting);
+        }
+    }
 }
 
 asio::awaitable<bool> Connection::serve_one() {

@@ -6,10 +6,28 @@ namespace {
 
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
+bool begins_formula(std::string_view text) {
+    const auto first = text.find_first_not_of(" \n");
+    if (first == std::string_view::npos) {
+        return false;
+    }
+    text.remove_prefix(first);
+    if (std::string_view("=+-@\t\r|%").find(text.front()) != std::string_view::npos) {
+        return true;
+    }
+    for (const std::string_view wide : {"＝", "＋", "－", "＠", "｜", "％"}) {
+        if (text.starts_with(wide)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 std::string cell(std::string_view text) {
     std::string safe;
-    // A spreadsheet runs what begins like a formula, and senders choose these values.
-    if (!text.empty() && std::string_view("=+-@\t\r").find(text.front()) != std::string_view::npos) {
+    // A spreadsheet runs what begins like a formula, Chinese ones also in wide characters, and senders choose these
+    // values.
+    if (begins_formula(text)) {
         safe = "'";
     }
     safe += text;

@@ -6,6 +6,7 @@
 
 #include "daemon/gateway/render.hpp"
 #include "policies/codes.hpp"
+#include "policies/values.hpp"
 
 namespace xinfu::gateway {
 
@@ -115,10 +116,18 @@ void add_defects(json::object& object, const OutcomeDetails& details, const boun
 }
 
 json::object catalog_object(const boundary::CatalogDescription& catalog) {
-    return {{"name", safe(catalog.name())},
-            {"version", safe(catalog.version())},
-            {"title", safe(catalog.title())},
-            {"title_zh", safe(catalog.title_zh())}};
+    json::object object{{"name", safe(catalog.name())},
+                        {"version", safe(catalog.version())},
+                        {"title", safe(catalog.title())},
+                        {"title_zh", safe(catalog.title_zh())}};
+    const auto date = [](std::int32_t day) { return policies::date_text(policies::Day{std::chrono::days{day}}); };
+    if (catalog.has_effective_from()) {
+        object["effective_from"] = date(catalog.effective_from());
+    }
+    if (catalog.has_effective_until()) {
+        object["effective_until"] = date(catalog.effective_until());
+    }
+    return object;
 }
 
 json::array texts(const google::protobuf::RepeatedPtrField<std::string>& values) {

@@ -67,6 +67,18 @@ std::vector<Candidate> candidates(std::span<const std::string> path, bool& bad_n
         found.push_back({"DELETE", Route{.act = Act::close_session, .first = {}, .second = {}, .tile = {}}});
         return found;
     }
+    if (family == "uploads" && (size == 2 || (size == 3 && is_identifier(path[2])))) {
+        auto found = one("OPTIONS", Act::describe_uploads);
+        if (size == 2) {
+            found.push_back({"POST", Route{.act = Act::open_upload, .first = {}, .second = {}, .tile = {}}});
+            return found;
+        }
+        for (const auto& [method, act] : {std::pair{"HEAD", Act::get_upload}, std::pair{"PATCH", Act::append_upload},
+                                          std::pair{"DELETE", Act::drop_upload}}) {
+            found.push_back({method, Route{.act = act, .first = path[2], .second = {}, .tile = {}}});
+        }
+        return found;
+    }
     if (family == "status" && size == 2) {
         return one("GET", Act::get_status);
     }

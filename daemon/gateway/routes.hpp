@@ -30,6 +30,11 @@ enum class Act {
     open_session,
     close_session,
     get_status,
+    describe_uploads,
+    open_upload,
+    get_upload,  // first: id, as in the next two
+    append_upload,
+    drop_upload,
 };
 
 struct Route {

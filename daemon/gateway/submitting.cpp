@@ -4,145 +4,25 @@
 // opened, as fast as the vault takes it. The outcome may come at any moment, and then nothing more is read.
 #include <string>
 #include <utility>
-#include <vector>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <boost/asio/write.hpp>
 
 #include "daemon/gateway/acts.hpp"
+#include "daemon/gateway/body_flow.hpp"
 #include "daemon/gateway/render.hpp"
 
 namespace xinfu::gateway {
 namespace {
 
-using boundary::GatewayReply;
 using boundary::GatewayRequest;
 using Answer = std::optional<Response>;
-using Clock = std::chrono::steady_clock;
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kPieceBytes = 64 * 1024;
 constexpr std::uint64_t kParcelExtraBytes = std::uint64_t{1} << 20;  // manifest, outer signature and framing
-
-Response closing(boundary::Problem problem) {
-    auto response = render_problem(problem);
-    response.close = true;
-    return response;
-}
-
-// A submission under way. `news` is the vault's outcome, or the loss of the vault.
-struct Upload {
-    Upload(asio::any_io_executor executor, RequestCaller::Call open_call)
-        : call(std::move(open_call)), body(executor), arrival(executor, asio::steady_timer::time_point::max()) {}
-    RequestCaller::Call call;
-    asio::local::stream_protocol::socket body;
-    std::optional<Result<boundary::Envelope<GatewayReply>>> news;
-    asio::steady_timer arrival;  // cancelled when there is news
-    bool pumping = false;        // between here and the client
-};
-
-// Waits for the outcome beside the body's way, and wakes whoever is waiting for the client or the vault.
-asio::awaitable<void> watch(std::shared_ptr<Upload> upload, std::shared_ptr<Connection> connection) {
-    auto waiting = upload->call.next();
-    auto reply = co_await std::move(waiting);
-    upload->news.emplace(std::move(reply));
-    upload->arrival.cancel();
-    if (upload->pumping) {
-        boost::system::error_code ignored;
-        upload->body.cancel(ignored);
-        connection->cancel_reading();
-    }
-}
-
-asio::awaitable<Answer> render_reply(RequestCaller::Call& call, GatewayReply reply) {
-    if (reply.has_problem()) {
-        co_return render_problem(reply.problem());
-    }
-    if (!reply.has_outcome()) {
-        co_return closing(make_problem("XF-9002"));
-    }
-    const boundary::SubmissionOutcome outcome = reply.outcome();
-    OutcomeDetails details;
-    for (bool more = reply.more(); more;) {
-        auto waiting = call.next();
-        const auto part = co_await std::move(waiting);
-        if (!part || !part->message.has_defects()) {
-            break;  // the outcome stands; what is missing here can be read again
-        }
-        for (const auto& defect : part->message.defects().defects()) {
-            auto& kind = defect.severity() == boundary::SEVERITY_WARNING ? details.warnings : details.defects;
-            if (kind.size() < kDefectsShownMax) {
-                kind.push_back(defect);
-            }
-        }
-        more = part->message.more();
-    }
-    co_return render_outcome(outcome, details);
-}
-
-// How the body's way ended.
-enum class End {
-    whole,      // all of it went to the vault
-    overtaken,  // the vault has its outcome, or takes no more and will say why
-    client_gone,
-    client_fault  // `refusal` says which
-};
-struct Pumped {
-    End end = End::overtaken;
-    std::uint64_t length = 0;
-    Answer refusal;
-};
-
-asio::awaitable<Pumped> pump(Connection& connection, Request& request, Upload& upload, std::uint64_t length_max) {
-    Pumped pumped;
-    const auto fault = [&pumped](boundary::Problem problem) {
-        pumped.end = End::client_fault;
-        pumped.refusal = closing(std::move(problem));
-    };
-    std::vector<char> piece(kPieceBytes);
-    while (!upload.news) {
-        auto reading = connection.read_body(request, piece);
-        const auto count = co_await std::move(reading);
-        if (upload.news) {
-            break;
-        }
-        if (!count) {
-            pumped.end = End::client_gone;
-            if (connection.broken()) {
-                break;
-            }
-            if (count.error() == asio::error::timed_out) {
-                const auto rate = connection.services().limits.body_bytes_per_second;
-                fault(make_problem("XF-1112", {std::to_string(rate)}));
-            } else if (is_malformed(count.error())) {
-                fault(make_problem("XF-1111"));
-            }
-            break;
-        }
-        if (*count == 0) {
-            pumped.end = End::whole;
-            break;
-        }
-        pumped.length += *count;
-        if (pumped.length > length_max) {
-            fault(make_problem("XF-1102", {std::to_string(length_max)}));
-            break;
-        }
-        const auto began = Clock::now();
-        auto writing = asio::async_write(upload.body, asio::buffer(piece.data(), *count), kAsTuple);
-        const auto [error, written] = co_await std::move(writing);
-        connection.pause_rate(Clock::now() - began);
-        if (error) {
-            break;  // the vault takes no more: its reason is on its way, or it is gone, which is news as well
-        }
-    }
-    co_return pumped;
-}
 
 // NODE.ROUTE.SEQUENCE
 bool is_parcel_name(std::string_view name) {
@@ -210,23 +90,23 @@ asio::awaitable<Answer> submit(Connection& connection, Request& request, Route r
         co_return closing(make_problem("XF-9002"));
     }
 
-    auto upload = std::make_shared<Upload>(connection.executor(), std::move(*call));
+    auto flow = std::make_shared<BodyFlow>(connection.executor(), std::move(*call));
     boost::system::error_code error;
-    upload->body.assign(asio::local::stream_protocol(), first->descriptor.get(), error);
+    flow->body.assign(asio::local::stream_protocol(), first->descriptor.get(), error);
     if (error) {
         co_return closing(make_problem("XF-9002"));
     }
     first->descriptor.release();
-    asio::co_spawn(connection.executor(), watch(upload, connection.shared_from_this()), asio::detached);
+    asio::co_spawn(connection.executor(), watch(flow, connection.shared_from_this()), asio::detached);
     auto continuing = connection.send_continue(request);
     co_await std::move(continuing);  // a client that is gone shows when the body is read
-    upload->pumping = true;
-    auto pumping = pump(connection, request, *upload, length_max);
+    flow->pumping = true;
+    auto pumping = pump(connection, request, *flow, length_max);
     auto pumped = co_await std::move(pumping);
-    upload->pumping = false;
-    upload->body.close(error);
+    flow->pumping = false;
+    flow->body.close(error);
 
-    if (!upload->news) {
+    if (!flow->news) {
         const bool aborted = pumped.end == End::client_gone || pumped.end == End::client_fault;
         GatewayRequest finish = connection.question(request);
         finish.mutable_finish_submission()->set_submission(submission);
@@ -241,14 +121,14 @@ asio::awaitable<Answer> submit(Connection& connection, Request& request, Route r
             co_return std::move(pumped.refusal);
         }
     }
-    while (!upload->news) {
-        auto arriving = upload->arrival.async_wait(kAsTuple);
+    while (!flow->news) {
+        auto arriving = flow->arrival.async_wait(kAsTuple);
         co_await std::move(arriving);
     }
-    if (!*upload->news) {
+    if (!*flow->news) {
         co_return closing(make_problem("XF-6003", {}, 1));
     }
-    auto rendering = render_reply(upload->call, std::move((*upload->news)->message));
+    auto rendering = render_reply(flow->call, std::move((*flow->news)->message));
     co_return co_await std::move(rendering);
 }
 

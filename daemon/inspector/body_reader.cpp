@@ -1,7 +1,9 @@
 #include "daemon/inspector/body_reader.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include "crypto/signed_attributes.hpp"
 #include "daemon/inspector/manifest.hpp"
 
 namespace xinfu::inspector {
@@ -13,6 +15,8 @@ constexpr std::string_view kOidData = "1.2.840.113549.1.7.1";
 constexpr std::size_t kFirstOctets = 64;
 // Spans in one Progress: each takes at most 24 octets.
 constexpr int kSpansMax = 2000;
+// Pieces of cipher text in one Progress, beside those.
+constexpr int kCipherSpansMax = 500;
 // What of a SignerFound is left to the certificates that the signer does not need.
 constexpr std::size_t kSignerSizeBytesMax = 60 * 1024;
 
@@ -20,12 +24,13 @@ boost::system::error_code stop() {
     return boost::system::errc::make_error_code(boost::system::errc::operation_canceled);
 }
 
-// EnvelopedData (RFC 5652) and AuthEnvelopedData (RFC 5083), the contents of their OIDs.
-bool is_encrypted(std::string_view first_octets) {
+// EnvelopedData (RFC 5652 section 6), its type: encrypted, but not authenticated. And an envelope in an envelope.
+std::string encrypted_code(std::string_view first_octets) {
     constexpr std::string_view kEnveloped = "\x06\x09\x2A\x86\x48\x86\xF7\x0D\x01\x07\x03";
-    constexpr std::string_view kAuthEnveloped = "\x06\x0B\x2A\x86\x48\x86\xF7\x0D\x01\x09\x10\x01\x17";
-    return first_octets.find(kEnveloped) != std::string_view::npos ||
-           first_octets.find(kAuthEnveloped) != std::string_view::npos;
+    if (first_octets.find(kEnveloped) != std::string_view::npos) {
+        return "XF-3041";
+    }
+    return crypto::body_kind(as_bytes(first_octets)) == crypto::BodyKind::envelope ? "XF-3048" : "XF-3001";
 }
 
 std::string joined(const std::vector<std::string>& oids) {
@@ -47,7 +52,7 @@ Refusal explain(const boost::system::error_code& why, const crypto::CmsReader& r
         case Errc::cms_not_cms: return {"XF-3001", {}};
         case Errc::cms_is_pem: return {"XF-3034", {}};
         case Errc::cms_is_smime: return {"XF-3033", {}};
-        case Errc::cms_wrong_type: return {is_encrypted(first_octets) ? "XF-3028" : "XF-3001", {}};
+        case Errc::cms_wrong_type: return {encrypted_code(first_octets), {}};
         case Errc::cms_truncated: return {"XF-3003", {}};
         case Errc::cms_trailing_bytes: return {"XF-3004", {}};
         case Errc::cms_too_deep:
@@ -85,13 +90,14 @@ crypto::CmsReaderOptions inner_options() {
 
 }  // namespace
 
-BodyReader::BodyReader(const policies::Catalog& catalog, const policies::WorkingDays& calendar, policies::Day today,
-                       bool parcel, Outbox& outbox)
+BodyReader::BodyReader(std::vector<const policies::Catalog*> versions, const policies::WorkingDays& calendar,
+                       policies::Day today, bool parcel, Unwrap unwrap, Outbox& outbox)
     : parcel_(parcel),
       outbox_(outbox),
-      sheet_(catalog, calendar, today, outbox),
-      rows_([this](const Row& row) { return sheet_.take(row); }),
-      layers_{crypto::CmsReader(outer_options(parcel)), crypto::CmsReader(inner_options())} {}
+      sheet_(std::move(versions), calendar, today, parcel, outbox),
+      content_(sheet_),
+      layers_{crypto::CmsReader(outer_options(parcel)), crypto::CmsReader(inner_options())},
+      unwrap_(std::move(unwrap)) {}
 
 void BodyReader::refuse(Refusal refusal, unsigned layer) {
     // What is wrong with the original inside a parcel is the department's affair, not the sending node's.
@@ -123,9 +129,7 @@ void BodyReader::add_span(unsigned layer, std::uint64_t offset, std::uint64_t le
         }
     }
     if (spans->size() >= kSpansMax) {
-        outbox_.send(progress_);
-        progress->clear_spans();
-        progress->clear_announced();
+        send_progress();
     }
     auto* span = progress->add_spans();
     span->set_layer(layer);
@@ -145,22 +149,47 @@ void BodyReader::announce(unsigned layer, const crypto::CmsReader& reader) {
     }
 }
 
-void BodyReader::tell_progress() {
+void BodyReader::send_progress() {
     auto* progress = progress_.mutable_progress();
-    progress->set_consumed(offset_);
     outbox_.send(progress_);
     progress->clear_spans();
     progress->clear_announced();
+    progress->clear_cipher();
+    progress->clear_tag();
+}
+
+void BodyReader::tell_progress() {
+    auto* progress = progress_.mutable_progress();
+    progress->set_consumed(offset_);
+    if (envelope_) {
+        progress->set_envelope_consumed(body_size_);
+    }
+    send_progress();
+}
+
+void BodyReader::tell_cipher(std::uint64_t offset, std::uint64_t length) {
+    auto* cipher = progress_.mutable_progress()->mutable_cipher();
+    if (!cipher->empty() && cipher->rbegin()->offset() + cipher->rbegin()->length() == offset) {
+        cipher->rbegin()->set_length(cipher->rbegin()->length() + length);
+        return;
+    }
+    if (cipher->size() >= kCipherSpansMax) {
+        send_progress();
+    }
+    auto* span = cipher->Add();
+    span->set_offset(offset);
+    span->set_length(length);
 }
 
 void BodyReader::take_text(ByteView piece) {
     if (!text_refusal_) {
-        text_refusal_ = rows_.feed(as_text(piece));
+        text_refusal_ = content_.feed(as_text(piece));
     }
 }
 
 Result<void> BodyReader::take_content(std::uint64_t offset, ByteView piece) {
     add_span(0, offset, piece.size());
+    converted_.update(piece, layers_[0].digest_algorithms());
     take_text(piece);
     return {};
 }
@@ -192,6 +221,45 @@ Result<void> BodyReader::take_parcel(std::uint64_t offset, ByteView piece) {
 }
 
 bool BodyReader::feed(ByteView piece) {
+    body_size_ += piece.size();
+    if (kind_ == crypto::BodyKind::undecided) {
+        held_.insert(held_.end(), piece.begin(), piece.end());
+        kind_ = crypto::body_kind(held_);
+        if (kind_ == crypto::BodyKind::undecided) {
+            return true;
+        }
+        if (kind_ == crypto::BodyKind::envelope) {
+            envelope_.emplace(std::move(unwrap_),
+                              [this](std::uint64_t offset, std::uint64_t length) { tell_cipher(offset, length); });
+        }
+        piece = held_;
+    }
+    const bool going = envelope_ ? feed_envelope(piece) : feed_package(piece);
+    held_ = Bytes();
+    return going;
+}
+
+// A broken package does not end the reading of an envelope: that it is broken may be told only once the tag is
+// verified.
+bool BodyReader::feed_envelope(ByteView piece) {
+    opened_.clear();
+    const bool going = envelope_->feed(body_size_ - piece.size(), piece, opened_);
+    if (envelope_->opened() && !std::exchange(tag_told_, true)) {
+        progress_.mutable_progress()->set_tag(std::string{as_text(envelope_->tag())});
+    }
+    if (!going) {
+        return false;
+    }
+    if (opened_.empty() || !feed_package(opened_)) {
+        if (package_refusal_) {
+            offset_ += opened_.size();
+        }
+        tell_progress();
+    }
+    return !outbox_.failed();
+}
+
+bool BodyReader::feed_package(ByteView piece) {
     if (package_refusal_) {
         return false;
     }
@@ -238,6 +306,10 @@ void BodyReader::tell_signer(unsigned layer) {
     found->set_serial(octets(signer.serial));
     found->set_subject_key_identifier(octets(signer.subject_key_identifier));
     found->set_content_type(signer.content_type);
+    if (layer == 0 && !parcel_) {
+        const auto attributes = crypto::parse_signed_attributes(signer.signed_attributes);
+        found->set_signed_converted(attributes && converted_.equals(attributes->message_digest));
+    }
     if (layer == 1) {
         found->set_original_offset(original_offset_);
         found->set_original_length(layers_[1].size());
@@ -257,14 +329,25 @@ void BodyReader::tell_signer(unsigned layer) {
     outbox_.send(reply);
 }
 
+// What of the envelope and the package has no text in it yet.
+bool BodyReader::package_is_good() {
+    if (kind_ == crypto::BodyKind::undecided) {
+        feed_package(held_);
+    }
+    if (envelope_ && !envelope_->finish()) {
+        return false;
+    }
+    return !package_refusal_ && finish_layer(0) && (!parcel_ || finish_layer(1));
+}
+
 boundary::Verdict BodyReader::finish() {
-    if (!package_refusal_ && finish_layer(0) && (!parcel_ || finish_layer(1))) {
+    if (package_is_good()) {
         tell_signer(0);
         if (parcel_ && !package_refusal_) {
             tell_signer(1);
         }
         if (!text_refusal_) {
-            text_refusal_ = rows_.finish();
+            text_refusal_ = content_.finish();
         }
         if (!text_refusal_) {
             text_refusal_ = sheet_.finish();
@@ -275,6 +358,10 @@ boundary::Verdict BodyReader::finish() {
     }
     outbox_.flush();
     boundary::Verdict verdict;
+    if (envelope_ && envelope_->refusal()) {
+        *verdict.mutable_problem() = to_problem(*envelope_->refusal());
+        return verdict;
+    }
     if (parcel_ && !manifest_.empty()) {
         boundary::ParcelManifest parsed;
         const auto mistake = read_manifest(manifest_, parsed);
@@ -290,11 +377,7 @@ boundary::Verdict BodyReader::finish() {
     if (package_refusal_) {
         *verdict.mutable_problem() = to_problem(*package_refusal_);
     }
-    verdict.set_records(sheet_.records());
-    verdict.set_defective(sheet_.defective());
-    verdict.set_warned(sheet_.warned());
-    verdict.set_defects_total(outbox_.errors());
-    verdict.set_warnings_total(outbox_.warnings());
+    sheet_.tell_counts(verdict);
     return verdict;
 }
 

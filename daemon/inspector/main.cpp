@@ -10,6 +10,7 @@
 #include "daemon/boundary/walls.hpp"
 #include "daemon/config/loader.hpp"
 #include "daemon/inspector/session.hpp"
+#include "daemon/inspector/text_decoder.hpp"
 
 namespace {
 
@@ -46,6 +47,10 @@ int main(int argc, char** argv) {
 
     // Libraries that look around at their first use do so now, not behind the walls.
     (void)crypto::sha256(ByteView{});
+    if (!inspector::prepare_converters()) {
+        service.log(boundary::Level::error, "ICU lacks its converters", {});
+        return kCannotStart;
+    }
 
     boundary::Connection connection;
     connection.descriptor = std::move(arguments.peer);

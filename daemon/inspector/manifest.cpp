@@ -36,7 +36,8 @@ std::string encode(const boundary::ParcelManifest& manifest) {
         .text("records_digest", manifest.records_digest())
         .text("original_digest", manifest.original_digest())
         .text("name", manifest.name())
-        .text("submission", manifest.submission());
+        .text("submission", manifest.submission())
+        .number("received_day", number(manifest.received_day()));
     return whole.encode() + "\n";
 }
 
@@ -82,6 +83,7 @@ std::string read_manifest(std::string_view text, boundary::ParcelManifest& manif
     manifest.set_original_digest(need("original_digest", 64));
     manifest.set_name(need("name", kNameSizeBytesMax));
     manifest.set_submission(need("submission", kTextSizeBytesMax));
+    manifest.set_received_day(count("received_day"));
     if (!missing.empty()) {
         return missing;
     }

@@ -75,11 +75,17 @@ void Outbox::flush() {
     flush_defects();
 }
 
-void Outbox::add_record(const policies::Catalog& catalog, std::uint64_t line, const policies::CheckedRecord& record) {
-    const std::size_t closing = kRecordOverhead + 2 * (record.subject.size() + record.deciding_unit.size()) +
+void Outbox::add_record(const policies::Catalog& catalog, std::uint64_t line, const policies::CheckedRecord& record,
+                        const boundary::RecordOperation* operation) {
+    const std::size_t closing = (operation == nullptr ? 0 : operation->ByteSizeLong() + kFieldOverhead) +
+                                kRecordOverhead + 2 * (record.subject.size() + record.deciding_unit.size()) +
                                 record.number.size() + record.source_unit.size() + 4 * kFieldOverhead;
     if (records_size_ + kRecordOverhead + closing > kBatchSizeBytes) {
         flush_records();
+    }
+    if (records_size_ == 0) {
+        records_.mutable_records()->set_catalog_version(catalog.version);
+        records_size_ += catalog.version.size() + kFieldOverhead;
     }
     auto* part = records_.mutable_records()->add_records();
     part->Clear();
@@ -96,6 +102,7 @@ void Outbox::add_record(const policies::Catalog& catalog, std::uint64_t line, co
             // What does not fit goes on in the next packet; a value is never cut.
             part->set_continued(true);
             flush_records();
+            records_.mutable_records()->set_catalog_version(catalog.version);
             part = records_.mutable_records()->add_records();
             part->Clear();
             part->set_line(line);
@@ -114,6 +121,16 @@ void Outbox::add_record(const policies::Catalog& catalog, std::uint64_t line, co
     part->set_deciding_unit(text(record.deciding_unit));
     part->set_source_unit(text(record.source_unit));
     part->set_warned(record.warned);
+    if (record.due) {
+        const auto days = [](policies::Day day) { return static_cast<std::int32_t>(day.time_since_epoch().count()); };
+        part->set_due(days(record.due->last_day));
+        if (record.due->provisional) {
+            part->set_due_earliest(days(record.due->earliest));
+        }
+    }
+    if (operation != nullptr) {
+        *part->mutable_operation() = *operation;
+    }
 }
 
 bool Outbox::room_for(policies::Severity severity) {
@@ -153,13 +170,15 @@ void Outbox::add_findings(const policies::Catalog& catalog, std::uint64_t line, 
     }
 }
 
-void Outbox::add_row_defect(std::uint64_t line, std::string_view code, std::vector<std::string> arguments) {
+void Outbox::add_row_defect(std::uint64_t line, std::string_view code, std::vector<std::string> arguments,
+                            std::string_view field) {
     if (!room_for(policies::Severity::error)) {
         return;
     }
     boundary::Defect defect;
     defect.set_line(line);
     defect.set_code(std::string{code});
+    defect.set_field(std::string{field});
     for (auto& argument : arguments) {
         defect.add_arguments(std::move(argument));
     }

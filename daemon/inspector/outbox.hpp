@@ -22,10 +22,13 @@ public:
 
     explicit Outbox(boundary::BlockingChannel& channel) : channel_(channel) {}
 
-    void add_record(const policies::Catalog& catalog, std::uint64_t line, const policies::CheckedRecord& record);
+    // `operation`: what the row asks for, when it changes a record.
+    void add_record(const policies::Catalog& catalog, std::uint64_t line, const policies::CheckedRecord& record,
+                    const boundary::RecordOperation* operation = nullptr);
     void add_findings(const policies::Catalog& catalog, std::uint64_t line, const policies::CheckedRecord& record);
     // A finding about a row that could not become a record.
-    void add_row_defect(std::uint64_t line, std::string_view code, std::vector<std::string> arguments);
+    void add_row_defect(std::uint64_t line, std::string_view code, std::vector<std::string> arguments,
+                        std::string_view field = {});
     void flush();
     void send(const boundary::InspectorReply& reply);
 

@@ -1,5 +1,7 @@
 #include "daemon/inspector/packs.hpp"
 
+#include <algorithm>
+
 #include "crypto/digest.hpp"
 #include "policies/access.hpp"
 
@@ -52,9 +54,24 @@ boundary::FieldDescription describe(const policies::Field& field) {
 
 }  // namespace
 
-const policies::Catalog* Packs::find(const std::string& catalog) const {
-    const auto found = catalogs_.find(catalog);
-    return found == catalogs_.end() ? nullptr : &found->second;
+std::vector<const policies::Catalog*> Packs::find(const boundary::Inspect& order) const {
+    std::vector<const policies::Catalog*> versions;
+    const auto found = catalogs_.find(order.catalog());
+    if (found == catalogs_.end()) {
+        return versions;
+    }
+    if (order.catalog_versions().empty()) {
+        for (const auto& catalog : found->second) {
+            versions.push_back(&catalog);
+        }
+    }
+    for (const auto& version : order.catalog_versions()) {
+        const auto named = std::ranges::find(found->second, version, &policies::Catalog::version);
+        if (named != found->second.end()) {
+            versions.push_back(&*named);
+        }
+    }
+    return versions;
 }
 
 Replies Packs::load(boundary::LoadPack::Kind kind, std::string_view yaml) {
@@ -71,10 +88,14 @@ Replies Packs::load_catalog(std::string_view yaml) {
     if (!loaded.value) {
         return mistakes(loaded.mistakes);
     }
-    if (catalogs_.size() >= kCatalogsMax) {
+    if (loaded_ >= kCatalogsMax) {
         return mistakes({{0, 0, "too many catalogs"}});
     }
     const auto& catalog = *loaded.value;
+    auto& versions = catalogs_[catalog.name];
+    if (std::ranges::find(versions, catalog.version, &policies::Catalog::version) != versions.end()) {
+        return mistakes({{0, 0, catalog.name + " " + catalog.version + " is there twice"}});
+    }
     const auto code_of = [&](std::size_t field) { return catalog.fields[field].code; };
     boundary::CatalogDescription described;
     described.set_name(catalog.name);
@@ -83,6 +104,13 @@ Replies Packs::load_catalog(std::string_view yaml) {
     described.set_title_zh(catalog.title_zh);
     const auto digest = crypto::sha256(as_bytes(yaml));
     described.set_pack_digest(std::string{as_text(digest)});
+    const auto days = [](policies::Day day) { return static_cast<std::int32_t>(day.time_since_epoch().count()); };
+    if (catalog.effective_from) {
+        described.set_effective_from(days(*catalog.effective_from));
+    }
+    if (catalog.effective_until) {
+        described.set_effective_until(days(*catalog.effective_until));
+    }
     described.add_identity_fields(code_of(catalog.deciding_unit));
     described.add_identity_fields(code_of(catalog.number));
     described.add_identity_fields(code_of(catalog.subject_code));
@@ -106,7 +134,12 @@ Replies Packs::load_catalog(std::string_view yaml) {
         size += description.ByteSizeLong() + 8;
         *replies.back().mutable_pack_loaded()->mutable_catalog()->add_fields() = std::move(description);
     }
-    catalogs_.insert_or_assign(catalog.name, std::move(*loaded.value));
+    ++loaded_;
+    const auto newer = [&catalog](const policies::Catalog& other) {
+        return other.effective_from >= catalog.effective_from;  // without a first day: the oldest
+    };
+    const auto place = std::ranges::find_if_not(versions, newer);
+    versions.insert(place, std::move(*loaded.value));
     return replies;
 }
 

@@ -22,7 +22,9 @@ public:
     // Reads one pack and keeps it. Answers the replies to send: what it says, or one problem.
     std::vector<boundary::InspectorReply> load(boundary::LoadPack::Kind kind, std::string_view yaml);
 
-    const policies::Catalog* find(const std::string& catalog) const;
+    // The versions of a catalog that the order names, in its order; all of them, the newest first, when it names none.
+    std::vector<const policies::Catalog*> find(const boundary::Inspect& order) const;
+    const std::map<std::string, std::vector<policies::Catalog>>& catalogs() const { return catalogs_; }
     const policies::WorkingDays& calendar() const { return calendar_; }
 
 private:
@@ -30,7 +32,8 @@ private:
     std::vector<boundary::InspectorReply> load_access(std::string_view yaml);
     std::vector<boundary::InspectorReply> load_calendar(std::string_view yaml);
 
-    std::map<std::string, policies::Catalog> catalogs_;
+    std::map<std::string, std::vector<policies::Catalog>> catalogs_;  // by name; the newest version first
+    std::size_t loaded_ = 0;
     policies::WorkingDays calendar_;  // until one is loaded: every Monday to Friday, provisionally
 };
 

@@ -6,13 +6,14 @@
 
 #include <csv.h>
 
+#include "daemon/inspector/text_decoder.hpp"
 #include "policies/text.hpp"
 
 namespace xinfu::inspector {
 namespace {
 
 constexpr std::size_t kParserBlockSizeBytes = 16 * 1024;
-constexpr std::size_t kBeginningSizeBytes = 16;  // enough to recognise a kind of file
+constexpr std::size_t kHeaderCellsMax = 256;
 
 int is_no_space(unsigned char) {
     return 0;
@@ -21,12 +22,31 @@ int is_line_feed(unsigned char c) {
     return c == '\n' ? 1 : 0;
 }
 
-bool has_content(std::string_view line) {
-    // Most lines answer at their first octet.
-    return line.find_first_not_of(", \t\r") != std::string_view::npos;
+}  // namespace
+
+char tell_separator(std::string_view header) {
+    std::size_t commas = 0;
+    std::size_t tabs = 0;
+    std::size_t semicolons = 0;
+    bool quoted = false;
+    for (const char c : header) {
+        quoted = c == '"' ? !quoted : quoted;
+        if (!quoted) {
+            commas += c == ',' ? 1 : 0;
+            tabs += c == '\t' ? 1 : 0;
+            semicolons += c == ';' ? 1 : 0;
+        }
+    }
+    if (commas >= tabs && commas >= semicolons) {
+        return ',';
+    }
+    return tabs >= semicolons ? '\t' : ';';
 }
 
-}  // namespace
+bool RowReader::has_content(std::string_view line) const {
+    // Most lines answer at their first octet.
+    return line.find_first_not_of(separator_ == ';' ? "; \t\r" : ", \t\r") != std::string_view::npos;
+}
 
 void RowReader::ParserDeleter::operator()(csv_parser* parser) const {
     csv_free(parser);
@@ -45,28 +65,11 @@ RowReader::RowReader(Sink sink) : sink_(std::move(sink)), parser_(new csv_parser
 RowReader::~RowReader() = default;
 
 std::optional<Refusal> RowReader::too_long(std::uint64_t line) const {
+    if (separator_ == '\0') {
+        const bool carriage_returns = carry_.find('\r') != std::string::npos && carry_.find('"') == std::string::npos;
+        return carriage_returns ? Refusal{"XF-3075", {}} : Refusal{"XF-3027", {std::to_string(kHeaderCellsMax)}};
+    }
     return Refusal{"XF-3024", {std::to_string(line), std::to_string(kRowSizeBytesMax)}};
-}
-
-// What people send by mistake, by its first octets.
-std::optional<Refusal> RowReader::look_at_beginning(std::string_view text) const {
-    const auto looks_like = [](const char* what) { return Refusal{"XF-3029", {what}}; };
-    if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
-        return looks_like("UTF-16");
-    }
-    if (text.starts_with("PK\x03\x04")) {
-        return looks_like("XLSX");
-    }
-    if (text.starts_with("\xD0\xCF\x11\xE0")) {
-        return looks_like("XLS");
-    }
-    if (text.starts_with("%PDF-")) {
-        return looks_like("PDF");
-    }
-    if (text.starts_with("<?xml") || text.starts_with("\xEF\xBB\xBF<?xml")) {
-        return looks_like("XML");
-    }
-    return std::nullopt;
 }
 
 std::optional<Refusal> RowReader::feed(std::string_view piece) {
@@ -76,12 +79,7 @@ std::optional<Refusal> RowReader::feed(std::string_view piece) {
         if (carry_.empty() && end != nullptr) {
             failure_ = take_line(piece.substr(0, size), true);
         } else if (carry_.size() + size > kRowSizeBytesMax) {
-            const auto beginning =
-                carry_.substr(0, kBeginningSizeBytes) + std::string{piece.substr(0, kBeginningSizeBytes)};
-            failure_ = lines_ == 0 ? look_at_beginning(beginning) : std::nullopt;
-            if (!failure_) {
-                failure_ = too_long(quoted_open_ ? row_line_ : lines_ + 1);
-            }
+            failure_ = too_long(quoted_open_ ? row_line_ : lines_ + 1);
         } else {
             carry_.append(piece.substr(0, size));
             if (end != nullptr) {
@@ -107,16 +105,8 @@ std::optional<Refusal> RowReader::finish() {
 
 std::optional<Refusal> RowReader::take_line(std::string_view line, bool whole) {
     ++lines_;
-    if (lines_ == 1) {
-        if (auto mistaken = look_at_beginning(line)) {
-            return mistaken;
-        }
-        if (line.starts_with("\xEF\xBB\xBF")) {
-            line.remove_prefix(3);
-        }
-    }
-    if (policies::find_malformed_utf8(line) != std::string_view::npos) {
-        return Refusal{"XF-3020", {std::to_string(lines_)}};
+    if (const auto at = policies::find_malformed_utf8(line); at != std::string_view::npos) {
+        return Refusal{std::string{malformed_code(line.substr(at))}, {std::to_string(lines_)}};
     }
     if (line.find('\0') != std::string_view::npos) {
         return Refusal{"XF-3032", {std::to_string(lines_)}};
@@ -127,10 +117,33 @@ std::optional<Refusal> RowReader::take_line(std::string_view line, bool whole) {
     if (line.ends_with('\r')) {
         line.remove_suffix(1);
     }
+    if (separator_ == '\0') {
+        bool taken = false;
+        if (auto refusal = take_first(line, taken); refusal || taken) {
+            return refusal;
+        }
+    }
     if (quoted_open_ || line.find('"') != std::string_view::npos) {
         return take_quoted(line);
     }
     return take_plain(line);
+}
+
+// Lines up to and with the header's first: what separates, and whether it can be a table at all.
+std::optional<Refusal> RowReader::take_first(std::string_view line, bool& taken) {
+    constexpr std::string_view kHint = "sep=";
+    const bool hint = line.size() == kHint.size() + 1 && line.starts_with(kHint) &&
+                      std::string_view{",;\t"}.find(line.back()) != std::string_view::npos;
+    taken = hint || line.find_first_not_of(",; \t") == std::string_view::npos;
+    if (taken && !hint) {
+        return std::nullopt;
+    }
+    separator_ = hint ? line.back() : tell_separator(line);
+    csv_set_delim(parser_.get(), static_cast<unsigned char>(separator_));
+    if (!hint && line.find('\r') != std::string_view::npos && line.find('"') == std::string_view::npos) {
+        return Refusal{"XF-3075", {}};  // lines end in CR alone: all of the file is one line
+    }
+    return std::nullopt;
 }
 
 std::optional<Refusal> RowReader::take_plain(std::string_view line) {
@@ -140,16 +153,16 @@ std::optional<Refusal> RowReader::take_plain(std::string_view line) {
     cells_.clear();
     std::size_t begin = 0;
     for (;;) {
-        const auto comma = line.find(',', begin);
+        const auto end = line.find(separator_, begin);
         if (cells_.size() < kCellsMax) {
-            cells_.push_back(line.substr(begin, comma - begin));
+            cells_.push_back(line.substr(begin, end - begin));
         } else if (cells_.size() == kCellsMax) {
             cells_.push_back({});
         }
-        if (comma == std::string_view::npos) {
+        if (end == std::string_view::npos) {
             break;
         }
-        begin = comma + 1;
+        begin = end + 1;
     }
     return sink_(Row{lines_, cells_});
 }

@@ -9,6 +9,7 @@
 #include "crypto/revocation_list.hpp"
 #include "daemon/inspector/body_reader.hpp"
 #include "daemon/inspector/evidence.hpp"
+#include "daemon/inspector/plain_reader.hpp"
 
 namespace xinfu::inspector {
 namespace {
@@ -52,6 +53,7 @@ Result<void> Session::serve(Request request) {
         case boundary::InspectorRequest::kReadOnward: return read_onward(message.read_onward());
         case boundary::InspectorRequest::kReadRevocationList:
             return read_revocation_list(message.read_revocation_list());
+        case boundary::InspectorRequest::kContentKey:  // nobody asked
         case boundary::InspectorRequest::BODY_NOT_SET: break;
     }
     return boundary::Errc::unexpected;
@@ -83,18 +85,29 @@ Result<void> Session::load_pack(const boundary::LoadPack& part) {
 
 Result<void> Session::inspect(const boundary::Inspect& order, boundary::Descriptor body) {
     boundary::InspectorReply reply;
-    const auto* catalog = packs_.find(order.catalog());
-    if (catalog == nullptr) {
+    auto versions = packs_.find(order);
+    if (versions.empty()) {
         reply.mutable_verdict()->mutable_problem()->set_code("XF-2003");
         return channel_.send(reply);
     }
     Outbox outbox(channel_);
-    BodyReader reader(*catalog, packs_.calendar(), policies::Day{std::chrono::days{order.today()}}, order.parcel(),
-                      outbox);
+    body_finished_.reset();
+    BodyReader reader(
+        versions, packs_.calendar(), policies::Day{std::chrono::days{order.today()}}, order.parcel(),
+        [this](const boundary::UnwrapContentKey& question) { return unwrap(question); }, outbox);
+    reader.know(packs_.catalogs());
+    std::optional<PlainReader> plain;
+    const auto feed = [&](ByteView piece) {
+        if (order.plain() && !plain && reader.size() == 0 && PlainReader::is_plain(piece)) {
+            plain.emplace(versions, packs_.calendar(), policies::Day{std::chrono::days{order.today()}},
+                          packs_.catalogs(), outbox);
+        }
+        return plain ? plain->feed(piece) : reader.feed(piece);
+    };
     bool going = true;
     if (order.has_body()) {
         if (!order.body().empty()) {
-            going = reader.feed(as_bytes(order.body()));
+            going = feed(as_bytes(order.body()));
         }
     } else {
         if (!body) {
@@ -109,24 +122,51 @@ Result<void> Session::inspect(const boundary::Inspect& order, boundary::Descript
             if (size <= 0) {
                 break;  // how long the body was is the vault's word, below
             }
-            going = reader.feed(ByteView{buffer.data(), static_cast<std::size_t>(size)});
+            going = feed(ByteView{buffer.data(), static_cast<std::size_t>(size)});
         }
         body.reset();
-        if (going) {
+        if (going && !body_finished_) {
             auto finish = channel_.receive<boundary::InspectorRequest>();
             if (!finish) {
                 return finish.error();
             }
-            if (!finish->message.has_finish_body() || finish->message.finish_body().length() != reader.size()) {
+            if (!finish->message.has_finish_body()) {
                 return boundary::Errc::unexpected;
             }
+            body_finished_ = finish->message.finish_body();
+        }
+        const auto length = plain ? plain->size() : reader.size();
+        if (going && body_finished_->length() != length) {
+            return boundary::Errc::unexpected;
         }
     }
-    *reply.mutable_verdict() = reader.finish();
+    *reply.mutable_verdict() = plain ? plain->finish() : reader.finish();
     if (outbox.failed()) {
         return boundary::Errc::closed;
     }
     return channel_.send(reply);
+}
+
+// The one question that an inspector asks. Absent: the vault has gone, or says something else.
+std::optional<crypto::Secret> Session::unwrap(const boundary::UnwrapContentKey& question) {
+    boundary::InspectorReply reply;
+    *reply.mutable_unwrap() = question;
+    if (!channel_.send(reply)) {
+        return std::nullopt;
+    }
+    for (;;) {
+        const auto answer = channel_.receive<boundary::InspectorRequest>();
+        if (!answer) {
+            return std::nullopt;
+        }
+        if (answer->message.has_finish_body() && !body_finished_) {
+            body_finished_ = answer->message.finish_body();
+        } else if (answer->message.has_content_key()) {
+            return crypto::Secret(as_bytes(answer->message.content_key().key()));
+        } else {
+            return std::nullopt;
+        }
+    }
 }
 
 Result<void> Session::read_receipt(const boundary::ReadReceipt& order) {

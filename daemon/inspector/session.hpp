@@ -6,8 +6,10 @@
 // Errors:  a broken rule of the boundary ends the session; main then ends the process.
 #pragma once
 
+#include <optional>
 #include <string>
 
+#include "crypto/secret.hpp"
 #include "daemon/boundary/blocking_channel.hpp"
 #include "daemon/boundary/inspector.pb.h"
 #include "daemon/inspector/packs.hpp"
@@ -31,10 +33,12 @@ private:
     Result<void> read_onward(const boundary::ReadOnward& part);
     Result<void> read_revocation_list(const boundary::ReadRevocationList& part);
     Result<void> refuse(const std::string& code);
+    std::optional<crypto::Secret> unwrap(const boundary::UnwrapContentKey& question);
 
     boundary::BlockingChannel channel_;
     Packs packs_;
-    std::string gathered_;  // parts of a pack, an answer or a list
+    std::optional<boundary::FinishBody> body_finished_;  // said while the content key was waited for
+    std::string gathered_;                               // parts of a pack, an answer or a list
 };
 
 }  // namespace xinfu::inspector

@@ -1,6 +1,7 @@
 #include "daemon/vault/active_policies.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "daemon/boundary/error.hpp"
@@ -51,6 +52,25 @@ asio::awaitable<Result<boundary::InspectorReply>> next_reply(boundary::PacketCha
         co_return envelope.error();
     }
     co_return std::move(envelope->message);
+}
+
+bool newer(const boundary::CatalogDescription& a, const boundary::CatalogDescription& b) {
+    return a.has_effective_from() && (!b.has_effective_from() || a.effective_from() > b.effective_from());
+}
+
+void add_version(PolicySet& set, boundary::CatalogDescription catalog) {
+    const std::string name = catalog.name();
+    const auto known = set.catalogs.find(name);
+    if (known == set.catalogs.end()) {
+        set.catalogs.emplace(name, std::move(catalog));
+        return;
+    }
+    if (newer(catalog, known->second)) {
+        std::swap(known->second, catalog);
+    }
+    auto& older = set.older[name];
+    const auto place = std::ranges::find_if(older, [&](const auto& other) { return newer(catalog, other); });
+    older.insert(place, std::move(catalog));
 }
 
 // What the inspector answers to one pack, into `set`.
@@ -111,16 +131,45 @@ asio::awaitable<Result<void>> take_answer(boundary::PacketChannel& channel, cons
         co_return boundary::Errc::unexpected;
     }
     set.catalog_packs[catalog.name()] = digest;
-    std::string name = catalog.name();
-    set.catalogs.insert_or_assign(std::move(name), std::move(catalog));
+    add_version(set, std::move(catalog));
     co_return Result<void>{};
 }
 
 }  // namespace
 
+std::uint32_t day_in_shanghai(storage::Milliseconds time) {
+    return static_cast<std::uint32_t>(
+        std::chrono::floor<std::chrono::days>(time + std::chrono::hours{8}).time_since_epoch().count());
+}
+
 const boundary::CatalogDescription* PolicySet::find_catalog(std::string_view name) const {
     const auto found = catalogs.find(name);
     return found == catalogs.end() ? nullptr : &found->second;
+}
+
+const boundary::CatalogDescription* PolicySet::find_in_force(std::string_view name, std::uint32_t day) const {
+    const auto in_force = versions(name, day);
+    return in_force.empty() ? find_catalog(name) : in_force.front();
+}
+
+std::vector<const boundary::CatalogDescription*> PolicySet::versions(std::string_view name,
+                                                                     std::optional<std::uint32_t> day) const {
+    std::vector<const boundary::CatalogDescription*> found;
+    const auto add = [&](const boundary::CatalogDescription& catalog) {
+        const bool in_force =
+            !day || ((!catalog.has_effective_from() || std::cmp_less_equal(catalog.effective_from(), *day)) &&
+                     (!catalog.has_effective_until() || std::cmp_less_equal(*day, catalog.effective_until())));
+        if (in_force) {
+            found.push_back(&catalog);
+        }
+    };
+    if (const auto* newest = find_catalog(name)) {
+        add(*newest);
+    }
+    if (const auto others = older.find(name); others != older.end()) {
+        std::ranges::for_each(others->second, add);
+    }
+    return found;
 }
 
 asio::awaitable<Result<void>> send_pack(boundary::PacketChannel& channel, const storage::Pack& pack) {

@@ -8,6 +8,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,14 +22,23 @@
 
 namespace xinfu::vault {
 
+// Days since 1970-01-01 in Asia/Shanghai, which is UTC+8 all year: by them versions begin and end, and deadlines run.
+std::uint32_t day_in_shanghai(storage::Milliseconds time);
+
 struct PolicySet {
     std::vector<storage::Pack> packs;  // as stored, for inspectors that need them
     crypto::Digest digest{};           // of the set
     policies::AccessPolicy access;
-    std::map<std::string, boundary::CatalogDescription, std::less<>> catalogs;  // with all fields
-    std::map<std::string, crypto::Digest, std::less<>> catalog_packs;           // SHA-256 of each catalog's pack
+    std::map<std::string, boundary::CatalogDescription, std::less<>> catalogs;  // the newest versions, with all fields
+    std::map<std::string, std::vector<boundary::CatalogDescription>, std::less<>> older;  // newest first
+    std::map<std::string, crypto::Digest, std::less<>> catalog_packs;  // SHA-256 of each catalog's pack
 
     const boundary::CatalogDescription* find_catalog(std::string_view name) const;
+    // The newest version in force on that day; where there is none, the newest of all.
+    const boundary::CatalogDescription* find_in_force(std::string_view name, std::uint32_t day) const;
+    // All versions, the newest first; with a day those in force on it.
+    std::vector<const boundary::CatalogDescription*> versions(std::string_view name,
+                                                              std::optional<std::uint32_t> day = {}) const;
 };
 
 class ActivePolicies {

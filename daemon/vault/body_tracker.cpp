@@ -9,21 +9,6 @@ namespace xinfu::vault {
 
 using boundary::Errc;
 
-void BodyTracker::sent(ByteView bytes) {
-    assert(bytes.size() <= room());
-    if (window_begin_ == window_.size() || window_begin_ >= kWindowSizeBytes) {
-        window_.erase(window_.begin(), window_.begin() + static_cast<std::ptrdiff_t>(window_begin_));
-        window_begin_ = 0;
-    }
-    window_.insert(window_.end(), bytes.begin(), bytes.end());
-    sent_ += bytes.size();
-}
-
-ByteView BodyTracker::window_at(std::uint64_t offset, std::uint64_t length) const {
-    const std::size_t begin = window_begin_ + static_cast<std::size_t>(offset - consumed_);
-    return ByteView(window_).subspan(begin, static_cast<std::size_t>(length));
-}
-
 void BodyTracker::begin(Layer& layer, std::uint64_t offset) {
     layer.begun = true;
     layer.begin = offset;
@@ -68,12 +53,11 @@ Result<void> BodyTracker::progress(const boundary::Progress& progress) {
         }
     }
     for (const auto& span : progress.spans()) {
-        if (span.layer() >= layers || span.length() == 0 || span.offset() < consumed_ || span.offset() > sent_ ||
-            span.length() > sent_ - span.offset()) {
+        const auto piece = window_.find(span.offset(), span.length());
+        if (span.layer() >= layers || !piece || piece->empty()) {
             return Errc::unexpected;
         }
         Layer& layer = layers_[span.layer()];
-        const ByteView piece = window_at(span.offset(), span.length());
         if (!layer.begun) {
             begin(layer, span.offset());
         } else if (span.offset() < layer.end) {
@@ -83,25 +67,20 @@ Result<void> BodyTracker::progress(const boundary::Progress& progress) {
             if (span.offset() != layer.end) {  // a parcel's content lies in one piece, or it could not be sent on
                 return Errc::unexpected;
             }
-            digest_outer(piece);
+            digest_outer(*piece);
         } else {
-            layer.sha256.update(piece);
+            layer.sha256.update(*piece);
             if (layer.sha384) {
-                layer.sha384->update(piece);
+                layer.sha384->update(*piece);
             }
             if (layer.sha512) {
-                layer.sha512->update(piece);
+                layer.sha512->update(*piece);
             }
         }
         layer.end = span.offset() + span.length();
         layer.length += span.length();
     }
-    if (progress.consumed() < consumed_ || progress.consumed() > sent_) {
-        return Errc::unexpected;
-    }
-    window_begin_ += static_cast<std::size_t>(progress.consumed() - consumed_);
-    consumed_ = progress.consumed();
-    return {};
+    return window_.consume(progress.consumed());
 }
 
 const crypto::Digest& BodyTracker::finished(Layer& layer) {

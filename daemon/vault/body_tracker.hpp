@@ -20,10 +20,10 @@
 #include "crypto/digest.hpp"
 #include "crypto/result.hpp"
 #include "daemon/boundary/inspector.pb.h"
+#include "daemon/vault/sent_window.hpp"
 
 namespace xinfu::vault {
 
-inline constexpr std::size_t kWindowSizeBytes = std::size_t{1} << 20;  // sent ahead of what was consumed
 inline constexpr std::size_t kManifestSizeBytesMax = 16 * 1024;
 
 class BodyTracker {
@@ -31,14 +31,14 @@ public:
     explicit BodyTracker(bool parcel) : parcel_(parcel) {}
 
     // How many further bytes may be sent now.
-    std::size_t room() const { return kWindowSizeBytes - (window_.size() - window_begin_); }
+    std::size_t room() const { return window_.room(); }
     // Bytes on their way to the inspector. Precondition: at most room().
-    void sent(ByteView bytes);
+    void sent(ByteView bytes) { window_.send(bytes); }
     Result<void> progress(const boundary::Progress& progress);
 
-    std::uint64_t sent_size() const { return sent_; }
-    std::uint64_t consumed_size() const { return consumed_; }
-    bool all_consumed() const { return consumed_ == sent_; }
+    std::uint64_t sent_size() const { return window_.sent(); }
+    std::uint64_t consumed_size() const { return window_.consumed(); }
+    bool all_consumed() const { return window_.consumed() == window_.sent(); }
 
     // After the last Progress. A department's file, or a parcel's original: the signed content.
     crypto::Digest content_digest();
@@ -64,16 +64,12 @@ private:
         std::optional<crypto::ContentHasher> sha512;
         std::optional<crypto::Digest> finished;
     };
-    ByteView window_at(std::uint64_t offset, std::uint64_t length) const;
     void begin(Layer& layer, std::uint64_t offset);
     void digest_outer(ByteView piece);
     const crypto::Digest& finished(Layer& layer);
 
     bool parcel_;
-    Bytes window_;  // bytes from consumed_ on, behind window_begin_ spent ones
-    std::size_t window_begin_ = 0;
-    std::uint64_t sent_ = 0;
-    std::uint64_t consumed_ = 0;
+    SentWindow window_;
     std::array<Layer, 2> layers_;
     crypto::Sha256 outer_;  // parcels: layer 0 without the last kManifestSizeBytesMax bytes
     Bytes tail_;            // those bytes

@@ -10,9 +10,9 @@ asio::awaitable<void> list_catalogs(Context& context, ExchangePointer exchange) 
     const auto policies = context.policies.current();
     boundary::GatewayReply reply;
     auto* names = reply.mutable_catalog_names();
-    for (const auto& [name, catalog] : policies->catalogs) {
+    for (const auto& [name, newest] : policies->catalogs) {
         auto* entry = names->add_catalogs();
-        *entry = catalog;
+        *entry = *policies->find_in_force(name, day_in_shanghai(context.clock.now()));
         entry->clear_fields();
     }
     auto answering = exchange->reply(std::move(reply), boundary::Descriptor{});
@@ -22,7 +22,8 @@ asio::awaitable<void> list_catalogs(Context& context, ExchangePointer exchange) 
 
 asio::awaitable<void> get_catalog(Context& context, ExchangePointer exchange) {
     const auto policies = context.policies.current();
-    const auto* catalog = policies->find_catalog(exchange->request().get_catalog().name());
+    const auto* catalog =
+        policies->find_in_force(exchange->request().get_catalog().name(), day_in_shanghai(context.clock.now()));
     if (catalog == nullptr) {
         auto refusing = answer_problem(exchange, problem("XF-2003"));
         const auto refused = co_await std::move(refusing);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 
 namespace xinfu::vault {
 namespace {
@@ -79,7 +80,8 @@ Result<Judged> judge(const storage::ReadTransaction& transaction, const storage:
                     return owner.error();
                 }
                 if (*owner == Owner::counts) {
-                    fate = same ? Fate::duplicate : Fate::known_otherwise;
+                    const bool gone = claim.record == crypto::Digest{};  // daemon/vault/operations.hpp
+                    fate = gone ? Fate::withdrawn : same ? Fate::duplicate : Fate::known_otherwise;
                     break;
                 }
             }
@@ -107,13 +109,15 @@ void append_defects(const Judged& judged, std::span<const PreparedRecord> record
                     std::vector<boundary::Defect>& defects) {
     auto earlier = judged.earlier_lines.begin();
     for (std::size_t i = 0; i < records.size(); ++i) {
-        if (judged.fates[i] != Fate::known_otherwise && judged.fates[i] != Fate::twice_otherwise) {
+        if (judged.fates[i] == Fate::fresh || judged.fates[i] == Fate::duplicate) {
             continue;
         }
         boundary::Defect defect;
         defect.set_line(records[i].line);
         if (judged.fates[i] == Fate::known_otherwise) {
             defect.set_code("XF-5003");
+        } else if (judged.fates[i] == Fate::withdrawn) {
+            defect.set_code("XF-5025");
         } else {
             defect.set_code("XF-5004");
             defect.add_arguments(std::to_string(*earlier++));
@@ -145,6 +149,12 @@ Result<void> store_records(storage::WriteTransaction& transaction, const storage
         row.set_line(record.line);
         row.set_canonical(record.canonical.data(), record.canonical.size());
         row.set_subject(record.subject);
+        if (record.due) {
+            row.set_due(*record.due);
+        }
+        if (record.due_earliest) {
+            row.set_due_earliest(*record.due_earliest);
+        }
         row.set_identity(record.identity.data(), record.identity.size());
         const storage::Claim claim{self, slots[i], record.digest};
         if (const auto put = storage::put_claim(transaction, record.identity, claim); !put) {
@@ -188,33 +198,66 @@ Result<void> store_records(storage::WriteTransaction& transaction, const storage
 
 Result<Overtaken> look_at_clashes(const storage::ReadTransaction& transaction, const storage::SubmissionId& self) {
     Overtaken overtaken;
-    std::vector<storage::ClashNote> notes;
-    const auto collect = [&notes](const storage::ClashNote& note) {
-        notes.push_back(note);
-        return notes.size() <= kClashesMax;
-    };
-    if (const auto visited = storage::visit_clashes(transaction, self, collect); !visited) {
-        return visited.error();
-    }
-    if (notes.size() > kClashesMax) {
-        overtaken.too_many = true;
-        return overtaken;
-    }
     Owners owners(transaction);
     std::map<std::uint32_t, bool> same_by_slot;
-    for (const auto& note : notes) {
+    std::optional<boost::system::error_code> failed;
+    const auto look = [&](const storage::ClashNote& note) {
         const auto owner = owners.find(note.other);
         if (!owner) {
-            return owner.error();
+            failed = owner.error();
+            return false;
         }
-        if (*owner == Owner::counts) {
-            same_by_slot.emplace(note.slot, note.clash.digest() == note.clash.other_digest());
+        if (*owner != Owner::counts) {
+            return true;
         }
+        if (same_by_slot.size() == kClashesMax && !same_by_slot.contains(note.slot)) {
+            overtaken.more = true;
+            return false;
+        }
+        same_by_slot.emplace(note.slot, note.clash.digest() == note.clash.other_digest());
+        overtaken.notes.push_back(note);
+        return true;
+    };
+    if (const auto visited = storage::visit_clashes(transaction, self, look); !visited) {
+        return visited.error();
+    }
+    if (failed) {
+        return *failed;
     }
     for (const auto& [slot, same] : same_by_slot) {
         (same ? overtaken.duplicates : overtaken.known_otherwise).push_back(slot);
     }
     return overtaken;
+}
+
+Result<std::vector<boundary::Defect>> take_back(storage::WriteTransaction& transaction, ByteView index_key,
+                                                std::string_view catalog, const storage::RecordSealer& sealer,
+                                                const storage::SubmissionId& self, const Overtaken& overtaken) {
+    std::vector<boundary::Defect> defects;
+    for (const auto* slots : {&overtaken.duplicates, &overtaken.known_otherwise}) {
+        for (const std::uint32_t slot : *slots) {
+            const auto record = storage::find_record(transaction, sealer, self, slot);
+            if (!record) {
+                return record.error();
+            }
+            if (slots == &overtaken.known_otherwise) {
+                boundary::Defect defect;
+                defect.set_line(*record ? (*record)->line() : 0);
+                defect.set_code("XF-5003");
+                defects.push_back(std::move(defect));
+            }
+            if (const auto removed = storage::remove_record(transaction, index_key, catalog, sealer, self, slot);
+                !removed) {
+                return removed.error();
+            }
+        }
+    }
+    for (const auto& note : overtaken.notes) {
+        if (const auto erased = storage::erase_clash(transaction, self, note); !erased) {
+            return erased.error();
+        }
+    }
+    return defects;
 }
 
 }  // namespace xinfu::vault

@@ -16,14 +16,16 @@
 
 namespace xinfu::vault {
 
-// Notes of clashes that one commit looks at. A file with more is told to come again: then nothing is in flight.
-inline constexpr std::size_t kClashesMax = 10000;
+// Records overtaken by other files that one operation takes back. A file with more is settled in several, before its
+// commit.
+inline constexpr std::size_t kClashesMax = 2000;
 
 enum class Fate {
     fresh,
     duplicate,
     known_otherwise,  // XF-5003: committed with other bytes
     twice_otherwise,  // XF-5004: earlier in this file with other bytes
+    withdrawn,        // XF-5025: its identity stays claimed
 };
 
 struct Judged {
@@ -56,10 +58,16 @@ Result<void> store_records(storage::WriteTransaction& transaction, const storage
 
 // What became of the clashes noted for a staged submission: slots whose record another file committed meanwhile.
 struct Overtaken {
-    bool too_many = false;  // more than kClashesMax notes: nothing else is filled in
+    bool more = false;  // there are further ones: these are kClashesMax of them
     std::vector<std::uint32_t> duplicates;
     std::vector<std::uint32_t> known_otherwise;
+    std::vector<storage::ClashNote> notes;  // that say so
 };
 Result<Overtaken> look_at_clashes(const storage::ReadTransaction& transaction, const storage::SubmissionId& self);
+
+// Takes the overtaken records back, with their notes. Answers the defects of those that are known with other bytes.
+Result<std::vector<boundary::Defect>> take_back(storage::WriteTransaction& transaction, ByteView index_key,
+                                                std::string_view catalog, const storage::RecordSealer& sealer,
+                                                const storage::SubmissionId& self, const Overtaken& overtaken);
 
 }  // namespace xinfu::vault

@@ -5,6 +5,7 @@
 
 #include "daemon/config/config.hpp"
 #include "daemon/vault/exchange.hpp"
+#include "daemon/vault/operations.hpp"
 #include "daemon/vault/parcel_builder.hpp"
 #include "storage/accounts.hpp"
 #include "storage/error.hpp"
@@ -12,6 +13,9 @@
 
 namespace xinfu::vault {
 namespace {
+
+// Notes erased with the commit; what is left of more is swept behind it.
+constexpr std::size_t kNotesSweptMax = 10000;
 
 using storage::rows::Submission;
 using Outcome = boundary::SubmissionOutcome;
@@ -72,6 +76,7 @@ crypto::Digest to_digest(ByteView bytes) {
 struct CommitSubmission::Findings {
     Judged judged;
     Overtaken overtaken;
+    JudgedOperations operations;
 };
 
 Result<void> CommitSubmission::apply(storage::Batch& batch, const Candidate& candidate, Decision& decision) const {
@@ -95,8 +100,12 @@ Result<void> CommitSubmission::apply(storage::Batch& batch, const Candidate& can
     if (candidate.problem) {
         return refuse(batch, candidate, *candidate.problem, true, decision);
     }
+    if (candidate.operations && needs_approval(*candidate.catalog)) {
+        return refuse(batch, candidate, problem("XF-5029"), true, decision);
+    }
     Findings findings;
-    step = weigh(batch, candidate, findings, decision);
+    step = candidate.operations ? weigh_operations(batch, candidate, findings, decision)
+                                : weigh(batch, candidate, findings, decision);
     if (!step || *step == Step::answered) {
         return done(step);
     }
@@ -271,8 +280,8 @@ auto CommitSubmission::weigh(storage::Batch& batch, const Candidate& candidate, 
         if (!overtaken) {
             return overtaken.error();
         }
-        if (overtaken->too_many) {
-            decision.problem = candidate.parcel ? problem("XF-6001", {}, 5) : problem("XF-5007", {}, 5);
+        if (overtaken->more) {
+            decision.settle_first = true;
             return Step::answered;
         }
         findings.overtaken = std::move(*overtaken);
@@ -307,6 +316,44 @@ auto CommitSubmission::weigh(storage::Batch& batch, const Candidate& candidate, 
     return Step::go_on;
 }
 
+// Corrections and withdrawals. A parcel that overtook an earlier one of its route comes again after it.
+auto CommitSubmission::weigh_operations(storage::Batch& batch, const Candidate& candidate, Findings& findings,
+                                        Decision& decision) const -> Result<Step> {
+    const auto& transaction = batch.transaction();
+    auto judged =
+        judge_operations(transaction, {context_.keys, candidate.catalog->name(), candidate.unit}, candidate.records);
+    if (!judged) {
+        return judged.error();
+    }
+    findings.operations = std::move(*judged);
+    const JudgedOperations& operations = findings.operations;
+    if (operations.ahead && candidate.parcel) {
+        const auto waits = storage::waits_for_earlier(transaction, *candidate.parcel);
+        if (!waits) {
+            return waits.error();
+        }
+        if (*waits) {
+            decision.problem = problem("XF-6001", {}, 2);
+            return Step::answered;
+        }
+    }
+    for (const auto* found : {&operations.defects, &operations.warnings}) {
+        decision.defects.insert(decision.defects.end(), found->begin(), found->end());
+    }
+    std::ranges::stable_sort(decision.defects, {}, &boundary::Defect::line);
+    if (decision.defects.size() > kDefectsKeptMax) {
+        decision.defects.resize(kDefectsKeptMax);
+    }
+    decision.defects_total += operations.defects.size();
+    decision.warnings_total += operations.repeated;
+    decision.counts.set_defective(candidate.defective + operations.defects.size());
+    decision.counts.set_warned(
+        std::min(candidate.warned + operations.repeated, candidate.rows - decision.counts.defective()));
+    decision.counts.set_duplicate(operations.repeated);
+    decision.counts.set_stored(operations.changes.size());
+    return Step::go_on;
+}
+
 storage::Leaf CommitSubmission::leaf(const Candidate& candidate, std::string result) const {
     storage::Leaf leaf = leaf_of(candidate.caller, candidate.check_only ? "check" : "submit");
     leaf.result = std::move(result);
@@ -332,7 +379,8 @@ storage::rows::Submission CommitSubmission::row(const Candidate& candidate, Subm
     row.set_unit(candidate.unit.empty() ? candidate.caller.principal.unit : candidate.unit);
     row.set_account(candidate.caller.principal.account);
     set_bytes(*row.mutable_body_digest(), candidate.body_digest);
-    row.set_body_length(candidate.body_length);
+    row.set_body_length(candidate.stored_length);
+    row.set_armoured(candidate.armoured);
     if (candidate.content_digest) {
         set_bytes(*row.mutable_content_digest(), *candidate.content_digest);
         set_bytes(*row.mutable_certificate(), candidate.certificate);
@@ -344,7 +392,11 @@ storage::rows::Submission CommitSubmission::row(const Candidate& candidate, Subm
     if (candidate.parcel) {
         *row.mutable_received() = *candidate.parcel;
     }
+    row.set_received_day(candidate.today);
     if (candidate.manifest) {
+        // Never later than now, whatever the node below says.
+        row.set_received_day(
+            static_cast<std::uint32_t>(std::min<std::uint64_t>(candidate.manifest->received_day(), candidate.today)));
         row.mutable_origin()->set_node(candidate.manifest->origin_node());
         row.mutable_origin()->set_index(candidate.manifest->origin_index());
         const auto digest = from_hex(candidate.manifest->origin_digest());
@@ -435,7 +487,7 @@ Result<void> CommitSubmission::accept(storage::Batch& batch, const Candidate& ca
         set_bytes(*row.mutable_object(), candidate.id);
         storage::rows::Object object;
         set_bytes(*object.mutable_submission(), candidate.id);
-        object.set_length(candidate.body_length);
+        object.set_length(candidate.stored_length);
         if (const auto put = storage::put_object(transaction, candidate.id, object); !put) {
             return put.error();
         }
@@ -450,6 +502,15 @@ Result<void> CommitSubmission::accept(storage::Batch& batch, const Candidate& ca
     notes.name = candidate.name;
     decision.leaf = context_.leaves.append(batch, accepted, notes);
 
+    if (candidate.manifest) {
+        const auto origin = storage::submission_id_from_text(candidate.manifest->submission());
+        set_bytes(*row.mutable_origin_submission(), *origin);
+        const auto put = storage::put_origin(transaction, context_.keys.index(), candidate.unit,
+                                             candidate.catalog->name(), *origin, candidate.id);
+        if (!put) {
+            return put.error();
+        }
+    }
     if (const auto stored = store(batch, candidate, findings, row); !stored) {
         return stored.error();
     }
@@ -486,14 +547,10 @@ Result<void> CommitSubmission::store(storage::Batch& batch, const Candidate& can
                                      Submission& row) const {
     auto& transaction = batch.transaction();
     const bool pending = row.state() == Submission::PENDING;
-    for (const auto* slots : {&findings.overtaken.duplicates, &findings.overtaken.known_otherwise}) {
-        for (const std::uint32_t slot : *slots) {
-            const auto removed = storage::remove_record(transaction, context_.keys.index(), candidate.catalog->name(),
-                                                        *candidate.sealer, candidate.id, slot);
-            if (!removed) {
-                return removed.error();
-            }
-        }
+    const auto taken = take_back(transaction, context_.keys.index(), candidate.catalog->name(), *candidate.sealer,
+                                 candidate.id, findings.overtaken);
+    if (!taken) {
+        return taken.error();
     }
     if (candidate.staged) {
         if (pending) {
@@ -502,13 +559,20 @@ Result<void> CommitSubmission::store(storage::Batch& batch, const Candidate& can
                 return erased.error();
             }
         } else {
-            const auto swept = storage::sweep_notes(transaction, candidate.id, kClashesMax + 1);
+            const auto swept = storage::sweep_notes(transaction, candidate.id, kNotesSweptMax);
             if (!swept) {
                 return swept.error();
             }
         }
     }
     std::uint32_t next_block = candidate.staged_blocks;
+    if (candidate.operations) {
+        const auto applied =
+            apply_operations(transaction, {context_.keys, candidate.catalog->name(), candidate.unit}, *candidate.sealer,
+                             candidate.id, row.time_ms(), candidate.records, findings.operations, next_block);
+        row.set_blocks(next_block);
+        return applied;
+    }
     const auto stored = store_records(transaction, *candidate.sealer, candidate.id, candidate.records, findings.judged,
                                       pending, next_block);
     row.set_blocks(next_block);
@@ -539,8 +603,11 @@ Result<void> CommitSubmission::send_on(storage::Batch& batch, const Candidate& c
         manifest.set_original_digest(to_hex(candidate.original_digest));
         manifest.set_name(candidate.manifest ? candidate.manifest->name() : candidate.name);
         manifest.set_submission(candidate.manifest ? candidate.manifest->submission() : storage::to_text(candidate.id));
-        auto parcel = build_parcel(context_.keys.parcel(), certificates_.parcel.front(), manifest,
-                                   candidate.original_state, candidate.original_length, row.time_ms());
+        manifest.set_received_day(row.received_day());
+        const auto upper = certificates_.upper.find(route.name);
+        auto parcel = build_parcel(context_.keys.parcel(), certificates_.parcel.front(),
+                                   upper == certificates_.upper.end() ? nullptr : &upper->second, context_.random,
+                                   manifest, candidate.original_state, candidate.original_length, row.time_ms());
         if (!parcel) {
             return parcel.error();
         }

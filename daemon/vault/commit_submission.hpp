@@ -30,15 +30,22 @@ struct Candidate {
     storage::SubmissionId id{};
     Caller caller;
     std::shared_ptr<const PolicySet> policies;
-    const boundary::CatalogDescription* catalog = nullptr;  // inside `policies`
+    const boundary::CatalogDescription* catalog = nullptr;      // inside `policies`; of the version that judged it
+    std::vector<const boundary::CatalogDescription*> versions;  // those that it may follow, `catalog` the first of them
     std::string name;
     bool check_only = false;
+    std::uint32_t today = 0;  // the day of the inspection: days since 1970-01-01 in Asia/Shanghai
 
     // The body.
     std::uint64_t body_length = 0;
     crypto::Digest body_digest{};
-    Bytes body;           // plain, when small; else
-    bool object = false;  // it is a finished object of the submission's id
+    Bytes body;                        // plain, when small; else
+    bool object = false;               // it is a finished object of the submission's id
+    std::uint64_t stored_length = 0;   // of the body, or of the package when the body is an envelope
+    bool armoured = false;             // `body` is PEM text
+    bool enveloped = false;            // what is stored is the package
+    std::uint64_t package_length = 0;  // of the CMS in it
+    crypto::Sha256 package_state;      // over that CMS
     std::shared_ptr<const storage::RecordSealer> sealer;
     Bytes wrapped_key;  // the data key under the unit's key; empty while no unit is known
 
@@ -62,9 +69,10 @@ struct Candidate {
     std::uint64_t staged_stored = 0;
     std::uint64_t staged_duplicates = 0;
     std::vector<PreparedRecord> records;
+    bool operations = false;  // they change records that are there; never staged
     crypto::Digest records_digest{};
 
-    // The department's CMS inside the body, and the digest's state over it, to be continued by manifests.
+    // Where the department's CMS lies in the package, and the digest's state over it, to be continued by manifests.
     std::uint64_t original_offset = 0;
     std::uint64_t original_length = 0;
     crypto::Digest original_digest{};
@@ -84,6 +92,7 @@ struct Decision {
     std::uint64_t defects_total = 0;
     std::uint64_t warnings_total = 0;
     std::vector<boundary::Defect> defects;  // by line; the stored ones of a repetition are not here
+    bool settle_first = false;              // more records were overtaken than one commit takes back; nothing happened
     bool keeps_object = false;              // the object file is named by a committed row
     bool sent_on = false;                   // parcels were made
 };
@@ -104,6 +113,8 @@ private:
     Result<void> repeat(storage::Batch& batch, const Candidate& candidate, const storage::SubmissionId& id,
                         Decision& decision) const;
     Result<Step> weigh(storage::Batch& batch, const Candidate& candidate, Findings& findings, Decision& decision) const;
+    Result<Step> weigh_operations(storage::Batch& batch, const Candidate& candidate, Findings& findings,
+                                  Decision& decision) const;
     Result<void> refuse(storage::Batch& batch, const Candidate& candidate, boundary::Problem why, bool keep_row,
                         Decision& decision) const;
     Result<void> accept(storage::Batch& batch, const Candidate& candidate, const Findings& findings,

@@ -11,6 +11,8 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 
+#include "crypto/envelope_key.hpp"
+#include "crypto/gcm_stream.hpp"
 #include "daemon/boundary/error.hpp"
 #include "daemon/vault/commit_submission.hpp"
 #include "daemon/vault/exchange.hpp"
@@ -25,17 +27,18 @@ constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kBodyInTaskSizeBytesMax = 48 * 1024;
 constexpr std::size_t kScanMax = 4096;  // rows looked at in one search
 
-// A parcel's bytes in order: always the same, since all that is random in them is in its row.
-class ParcelBytes {
+// What a parcel's envelope contains, in order; without an envelope the parcel itself.
+class ParcelContent {
 public:
-    ParcelBytes(storage::rows::Parcel parcel, OriginalReader original, std::uint64_t offset, std::uint64_t length)
-        : parcel_(std::move(parcel)), original_(std::move(original)), skip_(offset), left_(length) {}
+    ParcelContent(const storage::rows::Parcel& parcel, OriginalReader original, std::uint64_t offset,
+                  std::uint64_t length)
+        : parcel_(parcel), original_(std::move(original)), skip_(offset), left_(length) {}
 
     // Empty at the end. The view lives until the next call.
     Result<ByteView> next() {
         if (part_ == 0) {
             ++part_;
-            return take(as_bytes(parcel_.prefix()));
+            return as_bytes(parcel_.prefix());
         }
         while (part_ == 1) {
             if (left_ == 0) {
@@ -56,18 +59,63 @@ public:
             bytes = bytes.first(static_cast<std::size_t>(std::min<std::uint64_t>(left_, bytes.size())));
             left_ -= bytes.size();
             if (!bytes.empty()) {
-                return take(bytes);
+                return bytes;
             }
         }
         if (part_ == 2) {
             ++part_;
-            return take(as_bytes(parcel_.manifest()));
+            return as_bytes(parcel_.manifest());
         }
         if (part_ == 3) {
             ++part_;
-            return take(as_bytes(parcel_.suffix()));
+            return as_bytes(parcel_.suffix());
         }
         return ByteView{};
+    }
+
+private:
+    const storage::rows::Parcel& parcel_;
+    OriginalReader original_;
+    std::uint64_t skip_;
+    std::uint64_t left_;
+    int part_ = 0;
+};
+
+// A parcel's bytes in order: always the same, since all that is random in them is in its row.
+class ParcelBytes {
+public:
+    ParcelBytes(storage::rows::Parcel parcel, OriginalReader original, std::uint64_t offset, std::uint64_t length)
+        : parcel_(std::move(parcel)), content_(parcel_, std::move(original), offset, length) {
+        if (!parcel_.content_key().empty()) {
+            sealer_.emplace(as_bytes(parcel_.content_key()), as_bytes(parcel_.nonce()));
+        }
+    }
+    ParcelBytes(const ParcelBytes&) = delete;  // content_ refers to parcel_
+
+    // Empty at the end. The view lives until the next call.
+    Result<ByteView> next() {
+        if (!sealer_ && !ended_) {
+            auto piece = content_.next();
+            return piece ? Result<ByteView>(take(*piece)) : piece;
+        }
+        cipher_.clear();
+        if (!std::exchange(begun_, true)) {
+            return take(as_bytes(parcel_.envelope_prefix()));
+        }
+        while (cipher_.empty() && !ended_) {
+            const auto piece = content_.next();
+            if (!piece) {
+                return piece.error();
+            }
+            if (!piece->empty()) {
+                sealer_->update(*piece, cipher_);
+                continue;
+            }
+            ended_ = true;
+            const auto suffix = crypto::Envelope::suffix(sealer_->finish(cipher_));
+            cipher_.insert(cipher_.end(), suffix.begin(), suffix.end());
+        }
+        return take(cipher_);
     }
     crypto::Digest digest() { return state_.finish(); }
 
@@ -77,10 +125,11 @@ private:
         return bytes;
     }
     storage::rows::Parcel parcel_;
-    OriginalReader original_;
-    std::uint64_t skip_;
-    std::uint64_t left_;
-    int part_ = 0;
+    ParcelContent content_;
+    std::optional<crypto::GcmSealer> sealer_;
+    bool begun_ = false;
+    bool ended_ = false;
+    Bytes cipher_;
     crypto::Sha256 state_;
 };
 
@@ -289,7 +338,7 @@ Result<Delivery::Work> Delivery::make_put(Route& route, std::uint64_t sequence, 
     if (!*row) {
         return storage::Errc::corrupt;
     }
-    auto original = open_original(context_, *id, **row);
+    auto original = open_package(context_, *id, **row);
     if (!original) {
         return original.error();
     }

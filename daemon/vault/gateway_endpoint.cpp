@@ -146,6 +146,16 @@ asio::awaitable<void> with_context(GatewayServices& services, RequestPointer req
 constexpr auto kTable = std::to_array<Row>({
     {GatewayRequest::kOpenSubmission, Needs::session, "", "submit", Leaves::by_use_case, "",
      [](GatewayServices& services, RequestPointer request) { return services.accept_submission(std::move(request)); }},
+    {GatewayRequest::kOpenUpload, Needs::session, verb::submit, "open_upload", Leaves::by_use_case, "",
+     [](GatewayServices& services, RequestPointer request) { return services.uploads.open(std::move(request)); }},
+    {GatewayRequest::kGetUpload, Needs::session, "", "read_upload", Leaves::by_use_case, "",
+     [](GatewayServices& services, RequestPointer request) { return services.uploads.get(std::move(request)); }},
+    {GatewayRequest::kAppendUpload, Needs::session, "", "append_upload", Leaves::by_use_case, "",
+     [](GatewayServices& services, RequestPointer request) { return services.uploads.append(std::move(request)); }},
+    {GatewayRequest::kFinishUpload, Needs::session, "", "submit", Leaves::by_use_case, "",
+     [](GatewayServices& services, RequestPointer request) { return services.uploads.finish(std::move(request)); }},
+    {GatewayRequest::kDropUpload, Needs::session, "", "drop_upload", Leaves::by_use_case, "",
+     [](GatewayServices& services, RequestPointer request) { return services.uploads.drop(std::move(request)); }},
     {GatewayRequest::kGetSubmission, Needs::session, verb::read_submission, "read_submission", Leaves::by_use_case, "",
      with_context<get_submission>},
     {GatewayRequest::kGetReceipt, Needs::session, verb::read_receipt, "read_receipt", Leaves::by_use_case, "",
@@ -202,6 +212,12 @@ bool is_well_formed(const GatewayRequest& request, const Row& row) {
         request.has_get_route() ? &request.get_route().route() : nullptr,
         request.has_query_records() ? &request.query_records().catalog() : nullptr,
         request.has_open_submission() ? &request.open_submission().catalog() : nullptr,
+        request.has_open_upload() ? &request.open_upload().catalog() : nullptr,
+        request.has_get_upload() ? &request.get_upload().id() : nullptr,
+        request.has_append_upload() ? &request.append_upload().id() : nullptr,
+        request.has_append_upload() ? &request.append_upload().checksum() : nullptr,
+        request.has_finish_upload() ? &request.finish_upload().id() : nullptr,
+        request.has_drop_upload() ? &request.drop_upload().id() : nullptr,
     };
     return std::ranges::all_of(names,
                                [](const std::string* name) { return name == nullptr || name->size() <= kNameSizeMax; });
@@ -221,6 +237,9 @@ std::string_view verb_of(const GatewayRequest& request, const Row& row, const Pr
 std::string catalog_of(const GatewayRequest& request) {
     if (request.has_open_submission()) {
         return request.open_submission().catalog();
+    }
+    if (request.has_open_upload()) {
+        return request.open_upload().catalog();
     }
     return request.has_query_records() ? request.query_records().catalog() : std::string();
 }
@@ -456,7 +475,9 @@ asio::awaitable<void> GatewayEndpoint::State::handle(RequestPointer request) {
     if (!why && !catalog.empty() && policies->find_catalog(catalog) == nullptr) {
         why = problem("XF-2003");
     }
-    if (!why && said.has_open_submission() && !said.open_submission().check_only()) {
+    const bool hands_in = (said.has_open_submission() && !said.open_submission().check_only()) ||
+                          said.has_open_upload() || said.has_finish_upload();
+    if (!why && hands_in) {
         if (services.draining()) {
             why = problem("XF-6007", {}, 2);
         } else {

@@ -21,6 +21,7 @@
 #include "daemon/vault/handles.hpp"
 #include "daemon/vault/revocation.hpp"
 #include "daemon/vault/sessions.hpp"
+#include "daemon/vault/uploads.hpp"
 
 namespace xinfu::vault {
 
@@ -32,6 +33,7 @@ struct GatewayServices {
     Sessions& sessions;
     // Takes a submission or a check: answers it, whatever becomes of it.
     std::function<asio::awaitable<void>(ExchangePointer)> accept_submission;
+    Uploads& uploads;
     std::function<boundary::StatusView()> status;
     std::function<bool()> ready;
     std::function<bool()> draining;

@@ -18,11 +18,15 @@
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/steady_timer.hpp>
 
+#include "crypto/envelope_reader.hpp"
+#include "crypto/secret.hpp"
 #include "daemon/boundary/descriptor.hpp"
 #include "daemon/boundary/gateway.pb.h"
 #include "daemon/boundary/inspector.pb.h"
 #include "daemon/boundary/packet_channel.hpp"
+#include "daemon/vault/armour.hpp"
 #include "daemon/vault/body_tracker.hpp"
+#include "daemon/vault/envelope_tracker.hpp"
 
 namespace xinfu::vault {
 
@@ -30,6 +34,7 @@ namespace asio = boost::asio;
 
 enum class InspectionEnd {
     verdict,          // there is one
+    refused,          // the verdict is the vault's own: the armour is damaged, or the envelope is not for this node
     client_gone,      // the body never became complete
     inspector_gone,   // it died or hung
     inspector_wrong,  // it said what cannot be
@@ -40,7 +45,14 @@ enum class InspectionEnd {
 class InspectionSink {
 public:
     virtual ~InspectionSink() = default;
-    virtual asio::awaitable<Result<void>> take_body(ByteView bytes) = 0;  // the view lives until it resumes
+    // The body as PUT. Views live until the awaitable resumes.
+    virtual asio::awaitable<Result<void>> take_body(ByteView bytes) = 0;
+    // The body is an envelope: what of it was taken is not worth keeping, the package is. Before take_package().
+    virtual void begin_envelope() = 0;
+    // Errors: crypto::Errc::envelope_other_recipient; storage::Errc::not_found: this node opens no envelopes.
+    virtual asio::awaitable<Result<crypto::Secret>> unwrap(const boundary::UnwrapContentKey& question) = 0;
+    // The signed file inside, where it is not the body itself: without its armour and its envelope.
+    virtual asio::awaitable<Result<void>> take_package(ByteView bytes) = 0;
     // Errors: boundary::Errc::unexpected for what no inspector in order says.
     virtual asio::awaitable<Result<void>> take_records(const boundary::RecordBatch& batch) = 0;
     virtual Result<void> take_defects(const boundary::DefectBatch& batch) = 0;
@@ -48,10 +60,14 @@ public:
 
 class Inspection : public std::enable_shared_from_this<Inspection> {
 public:
-    // No word from an inspector that has something to read for so long: it hangs.
-    static constexpr std::chrono::seconds kSilenceMax{60};
+    // What may be told of a body: so many octets, and so many more for each octet that was sent. Records name their
+    // fields, and a workbook unpacks to a few hundred times its size; beyond that it is a flood.
+    static constexpr std::uint64_t kToldSizeBytesMax = std::uint64_t{64} << 20;
+    static constexpr std::uint64_t kToldPerOctetMax = 256;
 
-    Inspection(asio::io_context& io, boundary::PacketChannel& channel, BodyTracker& tracker, InspectionSink& sink);
+    // `silence_max`: no word from an inspector that has something to read for so long means that it hangs.
+    Inspection(asio::io_context& io, boundary::PacketChannel& channel, BodyTracker& tracker, InspectionSink& sink,
+               std::chrono::milliseconds silence_max);
 
     // A body that is here. `order` carries it. Precondition: at most kPartSizeBytesMax.
     asio::awaitable<InspectionEnd> run_whole(boundary::Inspect order);
@@ -65,7 +81,8 @@ public:
     const boundary::Verdict& verdict() const { return verdict_; }
     const std::optional<boundary::SignerFound>& signer(unsigned layer) const { return signers_[layer]; }
     // The whole body arrived and the inspector read all of it.
-    bool read_to_the_end() const { return body_complete_ && tracker_.all_consumed(); }
+    bool read_to_the_end() const { return body_complete_ && all_consumed() && (!enveloped_ || envelope_.opened()); }
+    bool enveloped() const { return enveloped_; }
     boost::system::error_code error() const { return error_; }
 
 private:
@@ -74,6 +91,13 @@ private:
     asio::awaitable<InspectionEnd> listen();
     asio::awaitable<std::optional<InspectionEnd>> take(const boundary::InspectorReply& reply);
     asio::awaitable<void> pump(Finish finish);
+    enum class Passed { yes, no };
+    asio::awaitable<Passed> pass(ByteView body);
+    asio::awaitable<Result<ByteView>> disarm(ByteView body, bool last);
+    void send_on(ByteView octets);
+    bool all_consumed() const { return tracker_.all_consumed() && envelope_.all_consumed(); }
+    asio::awaitable<Result<void>> take_progress(const boundary::Progress& progress);
+    asio::awaitable<std::optional<InspectionEnd>> answer(const boundary::UnwrapContentKey& question);
     asio::awaitable<void> watch();
     void stop();
     InspectionEnd failed(boost::system::error_code error);
@@ -82,6 +106,7 @@ private:
     boundary::PacketChannel& channel_;
     BodyTracker& tracker_;
     InspectionSink& sink_;
+    std::chrono::milliseconds silence_max_;
     unsigned layers_ = 1;
     std::optional<Socket> from_gateway_;
     std::optional<Socket> to_inspector_;
@@ -91,11 +116,21 @@ private:
     bool pumping_ = false;
     bool taking_ = false;  // the silence is ours
     bool stopping_ = false;
-    bool ended_ = false;
     bool client_gone_ = false;
     bool body_complete_ = false;
     boost::system::error_code error_;
     boundary::Verdict verdict_;
+    Armour armour_;
+    std::uint64_t received_ = 0;  // octets of the body as PUT
+    std::uint64_t sent_ = 0;      // without armour
+    std::uint64_t told_size_bytes_ = 0;
+    bool refused_ = false;  // verdict_ is the vault's own
+    crypto::BodyKind kind_ = crypto::BodyKind::undecided;
+    Bytes first_;  // octets that do not tell the kind yet
+    Bytes held_;
+    bool enveloped_ = false;
+    EnvelopeTracker envelope_;
+    Bytes package_;  // what one Progress opened
     std::array<std::optional<boundary::SignerFound>, 2> signers_;
 };
 

@@ -38,6 +38,7 @@ struct InspectorLimits {
     std::chrono::milliseconds loading_time_max{20000};
     std::chrono::milliseconds back_off_min{100};
     std::chrono::milliseconds back_off_max{30000};
+    std::chrono::milliseconds silence_max{60000};  // of an instance that has something to read; then it hangs
 };
 
 class Inspectors;
@@ -80,6 +81,7 @@ public:
     asio::awaitable<void> run();
     void stop();
 
+    const InspectorLimits& limits() const { return limits_; }
     std::size_t instances() const { return instances_; }
     std::uint64_t crashes() const { return crashes_; }
 

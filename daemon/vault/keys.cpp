@@ -1,15 +1,18 @@
 #include "daemon/vault/keys.hpp"
 
+#include <algorithm>
 #include <fstream>
 #include <iterator>
 #include <set>
 
+#include "daemon/config/config.hpp"
 #include "storage/accounts.hpp"
 #include "storage/error.hpp"
 
 namespace xinfu::vault {
 
-Keys::Keys(storage::NodeKeys node, const storage::UnitKeys& units) : node_(std::move(node)) {
+Keys::Keys(storage::NodeKeys node, const storage::UnitKeys& units, std::vector<crypto::EnvelopeKey> envelopes)
+    : node_(std::move(node)), envelopes_(std::move(envelopes)) {
     for (const auto& [code, key] : units) {
         units_.emplace(code, std::make_unique<crypto::KeyWrapper>(key.view()));
     }
@@ -55,7 +58,21 @@ Result<std::vector<crypto::Certificate>> read_file(const std::string& path) {
 
 }  // namespace
 
-Result<NodeCertificates> load_node_certificates(const std::string& directory) {
+std::vector<crypto::EnvelopeKey> envelope_keys(const storage::NodeKeys& node,
+                                               const std::vector<crypto::Certificate>& certificates) {
+    std::vector<crypto::EnvelopeKey> keys;
+    for (const auto& certificate : certificates) {
+        for (const auto& key : node.envelopes) {
+            if (auto fits = crypto::EnvelopeKey::create(key, certificate)) {
+                keys.push_back(std::move(*fits));
+            }
+        }
+    }
+    return keys;
+}
+
+Result<NodeCertificates> load_node_certificates(const std::string& directory,
+                                                const std::vector<config::Route>& routes) {
     NodeCertificates certificates;
     const std::pair<const char*, std::vector<crypto::Certificate>*> files[] = {
         {"tls", &certificates.tls}, {"parcel", &certificates.parcel}, {"anchors", &certificates.anchors}};
@@ -65,6 +82,24 @@ Result<NodeCertificates> load_node_certificates(const std::string& directory) {
             return read.error();
         }
         *target = std::move(*read);
+    }
+    if (auto read = read_file(directory + "/certificates/envelope.pem")) {
+        certificates.envelope = std::move(*read);
+    } else if (read.error() != storage::Errc::io_failed) {
+        return read.error();
+    }
+    for (const auto& route : routes) {
+        auto read = read_file(directory + "/" + route.envelope);
+        if (!read) {
+            return read.error();
+        }
+        const auto fits = std::ranges::find_if(*read, [](const crypto::Certificate& certificate) {
+            return crypto::Envelope::create(certificate, 0, crypto::system_random()).has_value();
+        });
+        if (fits == read->end()) {
+            return crypto::Errc::key_wrong_algorithm;
+        }
+        certificates.upper.emplace(route.name, std::move(*fits));
     }
     return certificates;
 }

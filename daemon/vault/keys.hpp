@@ -11,18 +11,26 @@
 #include <vector>
 
 #include "crypto/certificate.hpp"
+#include "crypto/envelope_key.hpp"
 #include "crypto/key_wrap.hpp"
 #include "storage/node_keys.hpp"
 #include "storage/submissions.hpp"
+
+namespace xinfu::config {
+struct Route;
+}
 
 namespace xinfu::vault {
 
 class Keys {
 public:
-    Keys(storage::NodeKeys node, const storage::UnitKeys& units);
+    // `envelopes`: those that have a certificate.
+    Keys(storage::NodeKeys node, const storage::UnitKeys& units, std::vector<crypto::EnvelopeKey> envelopes = {});
 
     const crypto::SigningKey& tls() const { return node_.tls; }
     const crypto::SigningKey& parcel() const { return node_.parcel; }
+    // Open what was encrypted for this node, and sign nothing.
+    const std::vector<crypto::EnvelopeKey>& envelopes() const { return envelopes_; }
     ByteView index() const { return node_.index.view(); }
     ByteView log_seed() const { return node_.log_seed.view(); }
     ByteView witness_seed() const { return node_.witness_seed.view(); }
@@ -40,18 +48,26 @@ public:
 
 private:
     storage::NodeKeys node_;
+    std::vector<crypto::EnvelopeKey> envelopes_;
     std::map<std::string, std::unique_ptr<crypto::KeyWrapper>, std::less<>> units_;
 };
 
-// The node's certificates, read from the state directory by main.cpp: `tls` and `parcel` name the node, `anchors`
-// are whom it believes about others.
+// The node's certificates, read from the state directory by main.cpp: `tls`, `parcel` and `envelope` name the node,
+// `anchors` are whom it believes about others, `upper` whose eyes a route's parcels are for.
 struct NodeCertificates {
     std::vector<crypto::Certificate> tls;     // leaf first
     std::vector<crypto::Certificate> parcel;  // leaf first
     std::vector<crypto::Certificate> anchors;
+    std::vector<crypto::Certificate> envelope;  // for P-256 and RSA; empty: this node opens no envelopes
+    std::map<std::string, crypto::Certificate, std::less<>> upper;  // by route: the P-256 one
 };
-// Reads certificates/{tls,parcel,anchors}.pem beneath `directory`. Errors: io_failed, certificate_malformed.
-Result<NodeCertificates> load_node_certificates(const std::string& directory);
+// Reads certificates/{tls,parcel,anchors,envelope}.pem beneath `directory`, of which the last may be missing, and the
+// routes' envelope certificates. Errors: io_failed, certificate_malformed, key_wrong_algorithm.
+Result<NodeCertificates> load_node_certificates(const std::string& directory, const std::vector<config::Route>& routes);
+
+// Those of the node's envelope keys that a certificate was issued for.
+std::vector<crypto::EnvelopeKey> envelope_keys(const storage::NodeKeys& node,
+                                               const std::vector<crypto::Certificate>& certificates);
 
 // Codes of all units that accounts name: their own, and those a platform may speak for. Ascending, each once.
 Result<std::vector<std::string>> enrolled_units(const storage::ReadTransaction& transaction);

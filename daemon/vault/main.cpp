@@ -27,6 +27,7 @@
 #include "daemon/vault/delivery.hpp"
 #include "daemon/vault/gateway_endpoint.hpp"
 #include "daemon/vault/inspector_pool.hpp"
+#include "daemon/vault/leaf_journal.hpp"
 #include "daemon/vault/metrics.hpp"
 #include "daemon/vault/peer_link.hpp"
 #include "daemon/vault/startup.hpp"
@@ -42,6 +43,7 @@ using boundary::Level;
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kRevocationLook{20};  // a revoked certificate stops within a minute
 constexpr std::chrono::seconds kCountedFlush{5};
+constexpr std::chrono::minutes kUploadsLook{10};
 constexpr std::chrono::seconds kStatusLine{5};
 constexpr std::chrono::milliseconds kLedgerWatch{100};
 
@@ -127,9 +129,11 @@ int run(int argc, char** argv) {
 
         // What lasts.
         const auto clock = std::make_shared<const SystemClock>();
-        Store store = open_store(config, wrapper, clock);
+        LeafJournal journal(service);
+        Store store = open_store(config, wrapper, clock, [&journal](std::uint64_t size) { journal.committed(size); });
         const Bytes index_key(store.keys->index().begin(), store.keys->index().end());
-        const storage::LeafWriter leaves(config.node, index_key);
+        storage::LeafWriter leaves(config.node, index_key);
+        leaves.observe([&journal](const storage::Leaf& leaf, std::uint64_t index) { journal.appended(leaf, index); });
 
         // What works with it.
         asio::io_context io(1);
@@ -155,10 +159,12 @@ int run(int argc, char** argv) {
         Revocations revocations;
         Sessions sessions;
         Intake intake(context, revocations, store.certificates);
+        Uploads uploads(context, [&intake](ExchangePointer exchange) { return intake.accept(std::move(exchange)); });
         Delivery delivery(context);
-        Sweep sweep(context, intake);
+        Sweep sweep(context, intake, uploads);
         intake.on_parcels = [&delivery] { delivery.wake(); };
         intake.on_leftovers = [&sweep] { sweep.wake(); };
+        uploads.on_leftovers = [&sweep] { sweep.wake(); };
         const Status status(context, revocations, store.log_key, [&delivery] { return delivery.links(); });
         bool ready = false;
         bool draining = false;
@@ -167,6 +173,7 @@ int run(int argc, char** argv) {
                                  revocations,
                                  sessions,
                                  [&intake](ExchangePointer exchange) { return intake.accept(std::move(exchange)); },
+                                 uploads,
                                  [&status] { return status.view(); },
                                  [&] {
                                      status.measure(ready && !draining);
@@ -268,6 +275,16 @@ int run(int argc, char** argv) {
                 }
             }
         };
+        const auto expire_uploads = [&]() -> asio::awaitable<void> {
+            for (;;) {
+                auto waiting = pause(kUploadsLook);
+                co_await std::move(waiting);
+                if (ready && !draining) {
+                    auto expiring = uploads.expire();
+                    static_cast<void>((co_await std::move(expiring)).has_value());  // else at the next look
+                }
+            }
+        };
         const auto flush_counted = [&]() -> asio::awaitable<void> {
             for (;;) {
                 auto waiting = pause(kCountedFlush);
@@ -339,6 +356,7 @@ int run(int argc, char** argv) {
         });
         spawn(start());
         spawn(look_for_revocations());
+        spawn(expire_uploads());
         spawn(flush_counted());
         spawn(show_status());
         spawn(watch_ledger());

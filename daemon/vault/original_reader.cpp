@@ -23,6 +23,25 @@ constexpr std::chrono::seconds kUnreadMax{60};
 }  // namespace
 
 Result<ByteView> OriginalReader::next() {
+    if (!armour_) {
+        return next_stored();
+    }
+    for (;;) {
+        const auto stored = next_stored();
+        if (!stored || stored->empty()) {
+            return stored;
+        }
+        package_.clear();
+        if (!armour_->feed(*stored, package_)) {
+            return storage::Errc::corrupt;  // it was read without fault when it came in
+        }
+        if (!package_.empty()) {
+            return ByteView(package_);
+        }
+    }
+}
+
+Result<ByteView> OriginalReader::next_stored() {
     if (object_) {
         return object_->next();
     }
@@ -68,6 +87,15 @@ Result<OriginalReader> open_original(Context& context, const storage::Submission
         return storage::Errc::corrupt;
     }
     return OriginalReader(std::move(*body), row.body_length());
+}
+
+Result<OriginalReader> open_package(Context& context, const storage::SubmissionId& id,
+                                    const storage::rows::Submission& row) {
+    auto original = open_original(context, id, row);
+    if (original && row.armoured()) {
+        original->take_off_armour();
+    }
+    return original;
 }
 
 asio::awaitable<void> pour_original(Context& context, OriginalReader original, boundary::Descriptor stream,

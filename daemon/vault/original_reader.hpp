@@ -6,7 +6,9 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
+#include "crypto/pem_stream.hpp"
 #include "daemon/boundary/descriptor.hpp"
 #include "daemon/vault/exchange.hpp"
 #include "storage/object_store.hpp"
@@ -23,17 +25,25 @@ public:
     std::uint64_t length() const { return length_; }
     // The next bytes; empty at the end. The view lives until the next call.
     Result<ByteView> next();
+    // From here on next() answers the CMS inside, without armour. Before the first next().
+    void take_off_armour() { armour_.emplace(); }
 
 private:
+    Result<ByteView> next_stored();
     Bytes whole_;
     bool given_ = false;
     std::unique_ptr<storage::ObjectReader> object_;
     std::uint64_t length_ = 0;
+    std::optional<crypto::PemStream> armour_;
+    Bytes package_;
 };
 
 // The body as PUT.
 Result<OriginalReader> open_original(Context& context, const storage::SubmissionId& id,
                                      const storage::rows::Submission& row);
+// The CMS inside it, which the row's original_offset and original_length count in.
+Result<OriginalReader> open_package(Context& context, const storage::SubmissionId& id,
+                                    const storage::rows::Submission& row);
 
 // Writes it into the stream until it is complete, the reader has gone, or nobody reads for a minute. A stream that
 // ends early is how the other side learns of an error: it knows the length.

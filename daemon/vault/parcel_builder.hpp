@@ -2,7 +2,8 @@
 // manifest, and the node's signature over both.
 //
 // Format:  docs/FORMATS.md, "Parcel": CMS SignedData in DER whose content is `original || manifest`; the manifest is
-//          one line of canonical JSON, at most 16 KiB. The original itself is never copied here.
+//          one line of canonical JSON, at most 16 KiB; the whole in AuthEnvelopedData for the upper node. The original
+//          itself is never copied here.
 // Threads: pure functions.
 // Errors:  crypto::Errc of the writer.
 #pragma once
@@ -12,6 +13,7 @@
 
 #include "crypto/certificate.hpp"
 #include "crypto/digest.hpp"
+#include "crypto/random.hpp"
 #include "crypto/result.hpp"
 #include "crypto/signing_key.hpp"
 #include "daemon/boundary/inspector.pb.h"
@@ -21,9 +23,11 @@ namespace xinfu::vault {
 
 std::string encode_manifest(const boundary::ParcelManifest& manifest);
 
+// `upper`: whose envelope certificate the parcel is encrypted for; null: for nobody, in the clear.
 // `original`: the digest's state over the original. Everything random or dependent on time is in the answer, which
 // has the state WAITING.
 Result<storage::rows::Parcel> build_parcel(const crypto::SigningKey& key, const crypto::Certificate& certificate,
+                                           const crypto::Certificate* upper, crypto::RandomSource& random,
                                            const boundary::ParcelManifest& manifest, crypto::Sha256 original,
                                            std::uint64_t original_length, std::int64_t time_ms);
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -18,8 +19,21 @@
 #include "crypto/result.hpp"
 #include "daemon/boundary/common.pb.h"
 #include "daemon/boundary/inspector.pb.h"
+#include "storage/submissions.hpp"
 
 namespace xinfu::vault {
+
+// What a row asks for that changes a record: the record by its name, the version it replaces, and why.
+struct RecordOperation {
+    bool withdraw = false;
+    storage::SubmissionId submission{};  // as the first node calls it
+    std::uint64_t line = 0;
+    std::uint64_t version = 0;
+    std::string reason;
+    bool identity_told = false;  // a withdrawal may leave its fields empty
+};
+// "<32 hexadecimal digits>-<line>".
+std::string record_name(const storage::SubmissionId& submission, std::uint64_t line);
 
 struct PreparedRecord {
     std::uint64_t line = 0;
@@ -28,6 +42,9 @@ struct PreparedRecord {
     crypto::Digest identity{};
     crypto::Digest subject_key{};
     std::string subject;
+    std::optional<std::int32_t> due;                   // the last day in time, where a term may be over
+    std::optional<std::int32_t> due_earliest;          // on a calendar that is not published yet
+    std::shared_ptr<const RecordOperation> operation;  // null: a record to be stored as it is
 };
 
 class RecordReader {
@@ -47,6 +64,7 @@ public:
     bool complete() const { return !open_; }
 
     const std::string& unit() const { return unit_; }
+    bool operations() const { return operations_; }       // the file changes records
     std::uint64_t received() const { return received_; }  // records told, those of other units too
     std::uint64_t of_other_units() const { return of_other_units_; }
     crypto::Digest records_digest() { return digests_.finish(); }  // once: over the records appended, in file order
@@ -54,6 +72,7 @@ public:
 private:
     Result<void> take(const boundary::Record& last, std::vector<PreparedRecord>& records,
                       std::vector<boundary::Defect>& defects);
+    Result<std::shared_ptr<const RecordOperation>> read_operation(const boundary::Record& last) const;
     const std::string* find(std::string_view code) const;
     bool belongs(std::string_view field, std::string_view code, std::uint64_t line,
                  std::vector<boundary::Defect>& defects) const;
@@ -68,6 +87,7 @@ private:
     std::uint64_t last_line_ = 0;
     std::vector<std::pair<std::string, std::string>> fields_;
     std::size_t size_bytes_ = 0;
+    bool operations_ = false;
     std::uint64_t received_ = 0;
     std::uint64_t of_other_units_ = 0;
     crypto::Sha256 digests_;

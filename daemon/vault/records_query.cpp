@@ -11,7 +11,9 @@
 #include "daemon/vault/authorisation.hpp"
 #include "daemon/vault/counted_leaves.hpp"
 #include "daemon/vault/keys.hpp"
+#include "daemon/vault/operations.hpp"
 #include "daemon/vault/receipt.hpp"
+#include "daemon/vault/record_reader.hpp"
 #include "policies/identifiers.hpp"
 #include "policies/mask.hpp"
 #include "storage/error.hpp"
@@ -49,78 +51,6 @@ std::optional<std::string> normalised_subject(std::string_view text) {
                        policies::is_registration_number(subject) ||
                        (subject.size() != 18 && policies::is_tax_number(subject));
     return known ? std::optional<std::string>(std::move(subject)) : std::nullopt;
-}
-
-struct Hit {
-    std::int64_t time_ms = 0;
-    std::string canonical;
-};
-
-// Everything this principal may see of the subject, newest first.
-Result<std::vector<Hit>> find_hits(Context& context, const Principal& principal, const policies::AccessPolicy& access,
-                                   const std::string& catalog, const std::string& subject) {
-    const auto snapshot = context.ledger.engine().snapshot();
-    if (!snapshot) {
-        return snapshot.error();
-    }
-    std::vector<storage::RecordPlace> places;
-    const auto visited =
-        storage::visit_subject(**snapshot, storage::subject_key(context.keys.index(), catalog, subject),
-                               [&places](const storage::RecordPlace& place) {
-                                   places.push_back(place);
-                                   return true;
-                               });
-    if (!visited) {
-        return visited.error();
-    }
-    // Ids begin with their time: the newest come first.
-    std::ranges::sort(places, [](const auto& a, const auto& b) {
-        return std::pair(b.submission, b.slot) < std::pair(a.submission, a.slot);
-    });
-    std::vector<Hit> hits;
-    std::optional<storage::RecordSealer> sealer;
-    storage::SubmissionId opened{};
-    std::int64_t time_ms = 0;
-    bool visible = false;
-    for (const auto& place : places) {
-        if (hits.size() == kQueryRecordsMax) {
-            break;
-        }
-        if (!sealer || place.submission != opened) {
-            opened = place.submission;
-            sealer.reset();
-            visible = false;
-            const auto row = storage::find_submission(**snapshot, place.submission);
-            if (!row) {
-                return row.error();
-            }
-            if (!*row || (*row)->state() != storage::rows::Submission::ACCEPTED) {
-                continue;  // staged, pending, refused or withdrawn: not a current record
-            }
-            if (!permitting_role(access, principal, policies::verb::query, catalog, (*row)->unit())) {
-                continue;
-            }
-            const auto key =
-                context.keys.unwrap_data_key((*row)->unit(), place.submission, as_bytes((*row)->wrapped_key()));
-            if (!key) {
-                return key.error();
-            }
-            sealer.emplace(place.submission, key->view());
-            time_ms = (*row)->time_ms();
-            visible = true;
-        }
-        if (!visible) {
-            continue;
-        }
-        const auto record = storage::find_record(**snapshot, *sealer, place.submission, place.slot);
-        if (!record) {
-            return record.error();
-        }
-        if (*record && (*record)->subject() == subject) {
-            hits.push_back(Hit{time_ms, (*record)->canonical()});
-        }
-    }
-    return hits;
 }
 
 // The vault reads back what it wrote itself: {"code":"value",...} with RFC 8785's escapes.
@@ -205,6 +135,115 @@ private:
     std::string_view rest_;
 };
 
+struct Hit {
+    std::string canonical;
+    std::string name;  // with `version` what a correction has to say
+    std::uint64_t version = 1;
+    std::string_view late;  // empty: in time
+};
+
+std::string_view lateness(const ReportTerm& term) {
+    const std::int64_t reported = term.reported_day;
+    if (term.due_earliest && reported > *term.due_earliest) {
+        return "provisional";
+    }
+    return term.due && reported > *term.due ? "late" : "";
+}
+
+// A record's own members with its name and version among them.
+std::string with_name(const Hit& hit) {
+    auto fields = RecordText(hit.canonical).read();
+    if (!fields) {
+        return {};
+    }
+    fields->emplace_back("XF_RECORD", hit.name);
+    fields->emplace_back("XF_VERSION", std::to_string(hit.version));
+    fields->emplace_back("XF_LATE", hit.late);  // left out when empty
+    const std::vector<crypto::TextField> views(fields->begin(), fields->end());
+    std::string out;
+    crypto::append_canonical_record(out, views);
+    return out;
+}
+
+// Everything this principal may see of the subject, newest first.
+Result<std::vector<Hit>> find_hits(Context& context, const Principal& principal, const policies::AccessPolicy& access,
+                                   const std::string& catalog, const std::string& subject) {
+    const auto snapshot = context.ledger.engine().snapshot();
+    if (!snapshot) {
+        return snapshot.error();
+    }
+    std::vector<storage::RecordPlace> places;
+    const auto visited =
+        storage::visit_subject(**snapshot, storage::subject_key(context.keys.index(), catalog, subject),
+                               [&places](const storage::RecordPlace& place) {
+                                   places.push_back(place);
+                                   return true;
+                               });
+    if (!visited) {
+        return visited.error();
+    }
+    // Ids begin with their time: the newest come first.
+    std::ranges::sort(places, [](const auto& a, const auto& b) {
+        return std::pair(b.submission, b.slot) < std::pair(a.submission, a.slot);
+    });
+    std::vector<Hit> hits;
+    std::optional<storage::RecordSealer> sealer;
+    storage::SubmissionId opened{};
+    storage::rows::Submission submission;
+    storage::SubmissionId origin{};
+    bool visible = false;
+    for (const auto& place : places) {
+        if (hits.size() == kQueryRecordsMax) {
+            break;
+        }
+        if (!sealer || place.submission != opened) {
+            opened = place.submission;
+            sealer.reset();
+            visible = false;
+            const auto row = storage::find_submission(**snapshot, place.submission);
+            if (!row) {
+                return row.error();
+            }
+            if (!*row || (*row)->state() != storage::rows::Submission::ACCEPTED) {
+                continue;  // staged, pending, refused or withdrawn: not a current record
+            }
+            if (!permitting_role(access, principal, policies::verb::query, catalog, (*row)->unit())) {
+                continue;
+            }
+            const auto key =
+                context.keys.unwrap_data_key((*row)->unit(), place.submission, as_bytes((*row)->wrapped_key()));
+            if (!key) {
+                return key.error();
+            }
+            sealer.emplace(place.submission, key->view());
+            submission = std::move(**row);
+            origin = storage::submission_id_from_bytes(as_bytes(submission.origin_submission())).value_or(opened);
+            visible = true;
+        }
+        if (!visible) {
+            continue;
+        }
+        const auto record = storage::find_record(**snapshot, *sealer, place.submission, place.slot);
+        if (!record) {
+            return record.error();
+        }
+        if (*record && (*record)->subject() == subject) {
+            Hit hit{(*record)->canonical(), record_name(origin, (*record)->line()), 1, {}};
+            if ((*record)->version() > 0) {
+                const auto first = storage::submission_id_from_bytes(as_bytes((*record)->first_submission()));
+                if (!first) {
+                    return make_error_code(storage::Errc::corrupt);
+                }
+                hit.name = record_name(*first, (*record)->first_line());
+                hit.version = (*record)->version();
+            }
+            hit.late = lateness(report_term(**record, submission));
+            hits.push_back(std::move(hit));
+        }
+    }
+    return hits;
+}
+
 asio::awaitable<void> refuse(Context& context, ExchangePointer exchange, boundary::Problem why, std::string catalog) {
     auto recording = record_refusal(context, exchange->caller(), "query", why.code(), std::move(catalog));
     if (const auto recorded = co_await std::move(recording); !recorded) {
@@ -269,12 +308,14 @@ asio::awaitable<void> query_records(Context& context, ExchangePointer exchange) 
     }
     if (!policies::sees_unmasked(policies->access, caller.principal.roles)) {
         std::map<std::string_view, const boundary::FieldDescription*> described;
-        for (const auto& field : catalog->fields()) {
-            described.emplace(field.code(), &field);
+        for (const auto* version : policies->versions(asked.catalog())) {
+            for (const auto& field : version->fields()) {
+                described.emplace(field.code(), &field);
+            }
         }
         const MaskField mask = [&described](std::string_view code, std::string_view value, const auto& value_of) {
             const auto found = described.find(code);
-            // A field the pack does not describe (of an older version, say) is nobody's to read.
+            // A field the pack does not describe is nobody's to read.
             const bool hidden = found == described.end() || found->second->visibility() == "secret";
             return hidden ? policies::mask(policies::MaskRule{}, value)
                           : policies::mask_by(found->second->mask(), value, value_of);
@@ -282,6 +323,9 @@ asio::awaitable<void> query_records(Context& context, ExchangePointer exchange) 
         for (auto& hit : *hits) {
             hit.canonical = mask_record(hit.canonical, mask);
         }
+    }
+    for (auto& hit : *hits) {
+        hit.canonical = with_name(hit);
     }
 
     // The leaf first: it is durable before a single record leaves.

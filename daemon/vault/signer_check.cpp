@@ -44,7 +44,7 @@ std::string oid_text(const std::string& oid) {
 boundary::Problem problem_of_cms(const boost::system::error_code& error, const boundary::SignerFound& found) {
     using crypto::Errc;
     if (error == Errc::cms_digest_mismatch) {
-        return problem("XF-3009");
+        return problem(found.signed_converted() ? "XF-3015" : "XF-3009");
     }
     if (error == Errc::cms_signature_invalid) {
         return problem("XF-3010");

@@ -87,7 +87,7 @@ crypto::KeyWrapper read_key_wrapping_key(boundary::Descriptor descriptor) {
 }
 
 Store open_store(const config::Config& config, const crypto::KeyWrapper& wrapper,
-                 std::shared_ptr<const storage::Clock> clock) {
+                 std::shared_ptr<const storage::Clock> clock, std::function<void(std::uint64_t)> after_batch) {
     Store store;
     const auto store_key = must(storage::load_store_key(".", wrapper), std::string(storage::kStoreKeyPath));
     storage::EngineOptions engine_options;
@@ -118,10 +118,11 @@ Store open_store(const config::Config& config, const crypto::KeyWrapper& wrapper
         if (made) {
             must(transaction->commit(), "the units' keys");
         }
-        store.keys = std::make_unique<Keys>(std::move(node_keys), unit_keys);
+        store.certificates = must(load_node_certificates(".", config.routes), "certificates/");
+        auto envelopes = envelope_keys(node_keys, store.certificates.envelope);
+        store.keys = std::make_unique<Keys>(std::move(node_keys), unit_keys, std::move(envelopes));
     }
     store.log_key = signer->verifier_key();
-    store.certificates = must(load_node_certificates("."), "certificates/");
     store.objects = must(storage::open_object_store("objects"), "objects/");
     must(
         [&]() -> Result<void> {
@@ -136,6 +137,7 @@ Store open_store(const config::Config& config, const crypto::KeyWrapper& wrapper
     storage::Ledger::Options options;
     options.origin = config.node + "/log";
     options.disk_reserve_bytes = config.vault.disk_reserve_bytes;
+    options.after_batch = std::move(after_batch);
     store.ledger =
         must(storage::open_ledger(std::move(engine), std::move(options), signer, std::move(clock)), "the log");
     return store;

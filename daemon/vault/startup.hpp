@@ -4,6 +4,7 @@
 // Errors:  CannotStart with a sentence for the administrator; nothing is half open afterwards.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -39,9 +40,9 @@ struct Store {
     std::unique_ptr<storage::Ledger> ledger;
 };
 // Opens everything in the current directory, the state directory. Units enrolled without a key get one. What was
-// never finished is removed.
+// never finished is removed. `after_batch`: as Ledger::Options.
 Store open_store(const config::Config& config, const crypto::KeyWrapper& wrapper,
-                 std::shared_ptr<const storage::Clock> clock);
+                 std::shared_ptr<const storage::Clock> clock, std::function<void(std::uint64_t)> after_batch);
 
 // First packets on the vault's connections, encoded.
 struct Welcomes {

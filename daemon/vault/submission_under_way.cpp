@@ -4,6 +4,9 @@
 #include <utility>
 
 #include "daemon/boundary/error.hpp"
+#include "daemon/vault/exchange.hpp"
+#include "daemon/vault/keys.hpp"
+#include "daemon/vault/operations.hpp"
 #include "storage/error.hpp"
 
 namespace xinfu::vault {
@@ -15,25 +18,80 @@ SubmissionUnderWay::SubmissionUnderWay(Context& context, std::shared_ptr<Candida
       data_key_(std::make_shared<crypto::Secret>(std::move(data_key))),
       stores_(stores),
       tracker_(candidate_->parcel.has_value()),
-      reader_(*candidate_->catalog, Bytes(context.keys.index().begin(), context.keys.index().end()),
-              candidate_->parcel ? std::string() : candidate_->unit, candidate_->caller.principal.units),
       body_state_(std::make_shared<crypto::Sha256>()),
       object_(std::make_shared<std::unique_ptr<storage::ObjectWriter>>()) {
     candidate_->sealer = std::make_shared<const storage::RecordSealer>(candidate_->id, data_key_->view());
+    make_reader();
+}
+
+void SubmissionUnderWay::make_reader() {
+    const ByteView index = context_.keys.index();
+    reader_.emplace(*candidate_->catalog, Bytes(index.begin(), index.end()),
+                    candidate_->parcel ? std::string() : candidate_->unit, candidate_->caller.principal.units);
+}
+
+// The header decided which of the versions in force judged the file: known before the first record.
+Result<void> SubmissionUnderWay::follow_version(std::string_view version) {
+    if (version.empty() || version == candidate_->catalog->version()) {
+        return {};
+    }
+    const auto found =
+        std::ranges::find_if(candidate_->versions, [&](const auto* known) { return known->version() == version; });
+    if (found == candidate_->versions.end() || reader_->received() > 0 || !reader_->complete()) {
+        return boundary::Errc::unexpected;
+    }
+    candidate_->catalog = *found;
+    make_reader();
+    return {};
 }
 
 asio::awaitable<Result<void>> SubmissionUnderWay::take_body(ByteView bytes) {
     candidate_->body_length += bytes.size();
-    if (!*object_ && (!stores_ || candidate_->body_length <= kInlineBodySizeBytesMax)) {
-        body_state_->update(bytes);
-        if (stores_) {
+    auto taking = take(bytes, body_state_, !candidate_->enveloped);
+    co_return co_await std::move(taking);
+}
+
+void SubmissionUnderWay::begin_envelope() {
+    candidate_->enveloped = true;
+    candidate_->armoured = false;
+    candidate_->body = Bytes();  // a few octets at most: it shows at the beginning
+    candidate_->stored_length = 0;
+    package_state_ = std::make_shared<crypto::Sha256>();
+}
+
+// Armoured: what is stored is the body as PUT, so that the receipt's digest is that of the stored original. Enveloped:
+// a cipher text proves nothing to anybody who has not its key, so the signed file inside is stored. What is sent on and
+// counted from is the package in both cases.
+asio::awaitable<Result<void>> SubmissionUnderWay::take_package(ByteView bytes) {
+    if (!package_state_) {
+        package_state_ = std::make_shared<crypto::Sha256>();
+        candidate_->armoured = true;
+    }
+    candidate_->package_length += bytes.size();
+    auto taking = take(bytes, package_state_, candidate_->enveloped);
+    co_return co_await std::move(taking);
+}
+
+asio::awaitable<Result<void>> SubmissionUnderWay::take(ByteView bytes, std::shared_ptr<crypto::Sha256> state,
+                                                       bool store) {
+    candidate_->stored_length += store ? bytes.size() : 0;
+    store = store && stores_;
+    const bool small = store ? !*object_ && candidate_->stored_length <= kInlineBodySizeBytesMax
+                             : bytes.size() <= kInlineBodySizeBytesMax;
+    if (small) {
+        state->update(bytes);
+        if (store) {
             candidate_->body.insert(candidate_->body.end(), bytes.begin(), bytes.end());
         }
         co_return Result<void>{};
     }
     // Sealing and writing a large body is the second core's work. The view stays valid: the pump waits.
-    std::function<Result<void>()> work = [this, bytes, body_state = body_state_, object = object_]() -> Result<void> {
-        body_state->update(bytes);
+    std::function<Result<void>()> work = [this, bytes, store, state = std::move(state),
+                                          object = object_]() -> Result<void> {
+        state->update(bytes);
+        if (!store) {
+            return {};
+        }
         if (!*object) {
             auto created = context_.objects.create(candidate_->id, candidate_->sealer->object_key());
             if (!created) {
@@ -51,6 +109,36 @@ asio::awaitable<Result<void>> SubmissionUnderWay::take_body(ByteView bytes) {
     co_return co_await std::move(working);
 }
 
+asio::awaitable<Result<crypto::Secret>> SubmissionUnderWay::unwrap(const boundary::UnwrapContentKey& question) {
+    constexpr std::size_t kPartSizeBytesMax = 8 * 1024;
+    if (question.ByteSizeLong() > kPartSizeBytesMax) {
+        co_return boundary::Errc::unexpected;
+    }
+    const auto octets = [](const std::string& text) { return to_bytes(text); };
+    crypto::EnvelopeRecipient recipient{octets(question.issuer()),
+                                        octets(question.serial()),
+                                        octets(question.subject_key_identifier()),
+                                        question.agreement(),
+                                        octets(question.originator_point()),
+                                        octets(question.user_keying_material()),
+                                        octets(question.key_wrap_algorithm()),
+                                        octets(question.encrypted_key())};
+    const auto& keys = context_.keys.envelopes();
+    if (keys.empty()) {
+        co_return storage::Errc::not_found;
+    }
+    const auto key = std::ranges::find_if(
+        keys, [&recipient](const crypto::EnvelopeKey& candidate) { return candidate.is_recipient(recipient); });
+    if (key == keys.end()) {
+        co_return crypto::Errc::envelope_other_recipient;
+    }
+    std::function<Result<crypto::Secret>()> work = [this, &chosen = *key, recipient = std::move(recipient)]() {
+        return Result<crypto::Secret>(chosen.unwrap(recipient, context_.random));
+    };
+    auto working = run_on_worker<Result<crypto::Secret>>(context_, std::move(work));
+    co_return co_await std::move(working);
+}
+
 bool SubmissionUnderWay::may_still_be_accepted() const {
     return candidate_->catalog->accept_valid() || told_defects_ + own_defects_ == 0;
 }
@@ -62,9 +150,12 @@ void SubmissionUnderWay::keep_defect(boundary::Defect defect) {
 }
 
 asio::awaitable<Result<void>> SubmissionUnderWay::take_records(const boundary::RecordBatch& batch) {
+    if (const auto followed = follow_version(batch.catalog_version()); !followed) {
+        co_return followed.error();
+    }
     std::vector<boundary::Defect> defects;
     const std::size_t before = candidate_->records.size();
-    if (const auto read = reader_.read(batch, candidate_->records, defects); !read) {
+    if (const auto read = reader_->read(batch, candidate_->records, defects); !read) {
         co_return read.error();
     }
     own_defects_ += defects.size();
@@ -79,11 +170,25 @@ asio::awaitable<Result<void>> SubmissionUnderWay::take_records(const boundary::R
     for (std::size_t i = before; i < candidate_->records.size(); ++i) {
         unstaged_size_bytes_ += candidate_->records[i].canonical.size() + sizeof(PreparedRecord);
     }
+    if (reader_->operations()) {
+        candidate_->operations = true;
+        if (candidate_->records.size() > kOperationsMax || unstaged_size_bytes_ > kOperationsSizeBytesMax) {
+            too_many_operations_ = true;
+            candidate_->records.clear();
+            unstaged_size_bytes_ = 0;
+        }
+        co_return Result<void>{};
+    }
     if (unstaged_size_bytes_ < kUnstagedSizeBytesMax && candidate_->records.size() < kUnstagedRecordsMax) {
         co_return Result<void>{};
     }
-    auto flushing = stores_ ? stage() : judge_only();
-    const auto flushed = co_await std::move(flushing);
+    auto flushed = Result<void>{};
+    if (stores_) {
+        auto staging = stage();
+        flushed = co_await std::move(staging);
+    } else {
+        flushed = judge_only();
+    }
     candidate_->records.clear();
     unstaged_size_bytes_ = 0;
     co_return flushed;
@@ -97,12 +202,12 @@ asio::awaitable<Result<void>> SubmissionUnderWay::stage() {
     };
     storage::rows::Staging staging;
     if (!candidate_->staged) {
-        const auto wrapped = wrapped_key(reader_.unit());
+        const auto wrapped = wrapped_key(reader_->unit());
         if (!wrapped) {
             co_return wrapped.error();
         }
         staging.set_started_ms(context_.clock.now().time_since_epoch().count());
-        staging.set_unit(reader_.unit());
+        staging.set_unit(reader_->unit());
         staging.set_catalog(candidate_->catalog->name());
         staging.set_wrapped_key(wrapped->data(), wrapped->size());
     }
@@ -143,20 +248,38 @@ asio::awaitable<Result<void>> SubmissionUnderWay::stage() {
     co_return Result<void>{};
 }
 
-// For files that are only checked: against what is committed, part by part. Two records of one identity in different
-// parts are told apart only when the file is handed in.
-asio::awaitable<Result<void>> SubmissionUnderWay::judge_only() {
+// For files that are only checked: against what is committed, and against the parts before.
+Result<void> SubmissionUnderWay::judge_only() {
     if (!candidate_->check_only) {
-        co_return Result<void>{};
+        return {};
     }
     const auto snapshot = context_.ledger.engine().snapshot();
     if (!snapshot) {
-        co_return snapshot.error();
+        return snapshot.error();
     }
-    const auto judged = judge(**snapshot, *candidate_->sealer, candidate_->id, candidate_->records);
+    auto judged = judge(**snapshot, *candidate_->sealer, candidate_->id, candidate_->records);
     if (!judged) {
-        co_return judged.error();
+        return judged.error();
     }
+    std::vector<std::uint64_t> earlier_lines;
+    auto here = judged->earlier_lines.begin();
+    for (std::size_t i = 0; i < candidate_->records.size(); ++i) {
+        const auto& record = candidate_->records[i];
+        Fate& fate = judged->fates[i];
+        if (fate == Fate::twice_otherwise) {
+            earlier_lines.push_back(*here++);
+        } else if (fate == Fate::fresh) {
+            if (const auto earlier = seen_.insert(record.identity, record.digest, record.line)) {
+                --judged->fresh;
+                fate = earlier->same ? Fate::duplicate : Fate::twice_otherwise;
+                judged->duplicates += earlier->same;
+                if (!earlier->same) {
+                    earlier_lines.push_back(earlier->line);
+                }
+            }
+        }
+    }
+    judged->earlier_lines = std::move(earlier_lines);
     candidate_->staged_stored += judged->fresh;
     candidate_->staged_duplicates += judged->duplicates;
     std::vector<boundary::Defect> defects;
@@ -166,7 +289,7 @@ asio::awaitable<Result<void>> SubmissionUnderWay::judge_only() {
     for (auto& defect : defects) {
         keep_defect(std::move(defect));
     }
-    co_return Result<void>{};
+    return {};
 }
 
 Result<void> SubmissionUnderWay::take_defects(const boundary::DefectBatch& batch) {
@@ -183,25 +306,51 @@ Result<void> SubmissionUnderWay::take_defects(const boundary::DefectBatch& batch
 
 Result<void> SubmissionUnderWay::settle(const boundary::Verdict& verdict, bool read_to_the_end) {
     Candidate& candidate = *candidate_;
+    if (const auto followed = follow_version(verdict.catalog_version()); !followed) {
+        return followed;
+    }
     if (!verdict.has_problem()) {
-        const bool fits = read_to_the_end && reader_.complete() && verdict.defective() <= verdict.records() &&
-                          reader_.received() == verdict.records() - verdict.defective() &&
+        const bool fits = read_to_the_end && reader_->complete() && verdict.defective() <= verdict.records() &&
+                          reader_->received() == verdict.records() - verdict.defective() &&
                           verdict.warned() <= verdict.records() && verdict.defects_total() >= told_defects_ &&
                           (verdict.defective() == 0 || verdict.defects_total() > 0);
         if (!fits) {
             return boundary::Errc::unexpected;
         }
     }
+    if (!seen_.empty() && !candidate.records.empty()) {
+        // The last part too is compared with those before it.
+        if (const auto judged = judge_only(); !judged) {
+            return judged;
+        }
+        candidate.records.clear();
+    }
+    if (too_many_operations_) {
+        candidate.problem = problem("XF-5027", {std::to_string(kOperationsMax)});
+    }
     candidate.rows = verdict.records();
-    candidate.defective = verdict.defective() + reader_.of_other_units() + own_defective_;
+    candidate.defective = verdict.defective() + reader_->of_other_units() + own_defective_;
     candidate.warned = verdict.warned();
     candidate.defects_total = verdict.defects_total() + own_defects_;
     candidate.warnings_total = verdict.warnings_total();
-    candidate.records_digest = reader_.records_digest();
+    candidate.records_digest = reader_->records_digest();
     crypto::Sha256 body = *body_state_;
     candidate.body_digest = body.finish();
+    candidate.package_state = package_state_ ? *package_state_ : *body_state_;
+    if (!package_state_) {
+        candidate.package_length = candidate.body_length;
+    }
     std::ranges::stable_sort(candidate.defects, {}, &boundary::Defect::line);
     return {};
+}
+
+void SubmissionUnderWay::forget_findings() {
+    candidate_->defects.clear();
+    candidate_->rows = 0;
+    candidate_->defective = 0;
+    candidate_->warned = 0;
+    candidate_->defects_total = 0;
+    candidate_->warnings_total = 0;
 }
 
 asio::awaitable<Result<void>> SubmissionUnderWay::finish_body(bool keep) {

@@ -26,7 +26,8 @@ storage::SubmissionId after(storage::SubmissionId id) {
 
 }  // namespace
 
-Sweep::Sweep(Context& context, const Intake& intake) : context_(context), intake_(intake), timer_(context.io) {}
+Sweep::Sweep(Context& context, const Intake& intake, const Uploads& uploads)
+    : context_(context), intake_(intake), uploads_(uploads), timer_(context.io) {}
 
 void Sweep::wake() {
     wanted_ = true;
@@ -176,7 +177,7 @@ asio::awaitable<Result<void>> Sweep::sweep_objects() {
     }
     for (const auto& id : *orphans) {
         // On `io`, where files begin and end: what is on its way now was not committed when we looked.
-        if (stopped_ || intake_.is_under_way(id)) {
+        if (stopped_ || intake_.is_under_way(id) || uploads_.is_being_written(id)) {
             continue;
         }
         const auto snapshot = context_.ledger.engine().snapshot();

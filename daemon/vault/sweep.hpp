@@ -10,6 +10,7 @@
 
 #include "daemon/vault/accept_submission.hpp"
 #include "daemon/vault/context.hpp"
+#include "daemon/vault/uploads.hpp"
 #include "storage/submissions.hpp"
 
 namespace xinfu::vault {
@@ -18,8 +19,8 @@ class Sweep {
 public:
     static constexpr std::size_t kBlocksPerSlice = 16;
 
-    // `intake` says which files are on their way.
-    Sweep(Context& context, const Intake& intake);
+    // `intake` and `uploads` say which files are on their way.
+    Sweep(Context& context, const Intake& intake, const Uploads& uploads);
 
     // Sweeps once, then whenever wake() was called and every hour; returns after stop().
     asio::awaitable<void> run();
@@ -35,6 +36,7 @@ private:
 
     Context& context_;
     const Intake& intake_;
+    const Uploads& uploads_;
     asio::steady_timer timer_;
     bool wanted_ = true;
     bool stopped_ = false;

@@ -33,6 +33,8 @@ OWNERS = {
     r"lmdb\.h": {"storage"},
     r"yaml-cpp/": {"policies", "daemon/config"},
     r"csv\.h": {"daemon/inspector"},
+    r"expat\.h": {"daemon/inspector"},
+    r"zip\.h": {"daemon/inspector"},
     r"unicode/": {"daemon/inspector", "policies"},
     r"seccomp\.h": {"daemon/boundary"},
     r"systemd/": {"daemon/boundary"},

@@ -1,4 +1,4 @@
-// Whatever the table: it is read the same in any pieces, lines ascend, and what is told of a record are
+// Whatever the octets: they are decoded and read the same in any pieces, lines ascend, and what is told of a record are
 // values that the catalog knows, in UTF-8, without characters that no record may have.
 #include <cstdlib>
 #include <fstream>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "daemon/inspector/row_reader.hpp"
+#include "daemon/inspector/text_decoder.hpp"
 #include "policies/catalog.hpp"
 #include "policies/text.hpp"
 
@@ -62,9 +63,13 @@ std::string read(std::string_view text, std::size_t piece_size) {
         }
         return std::nullopt;
     });
+    inspector::TextDecoder decoder([&](std::string_view decoded) { return reader.feed(decoded); });
     std::optional<inspector::Refusal> refusal;
     for (std::size_t at = 0; at < text.size() && !refusal; at += piece_size) {
-        refusal = reader.feed(text.substr(at, piece_size));
+        refusal = decoder.feed(text.substr(at, piece_size));
+    }
+    if (!refusal) {
+        refusal = decoder.finish();
     }
     if (!refusal) {
         refusal = reader.finish();

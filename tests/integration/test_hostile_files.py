@@ -1,5 +1,6 @@
 """Hostile and broken files: each is refused with its own reason, leaves nothing behind, and is on the log.
 IDN-04, CHK-02 (forge, alter)."""
+import pathlib
 import random
 import unittest
 
@@ -76,6 +77,27 @@ class HostileFiles(DemoCase):
         damaged = content.replace("测试企业".encode(), "测试企业".encode("gb18030"), 1)
         body = self.refused(self.demo.sign(damaged))
         self.assertTrue(body["code"].startswith("XF-3"), body)
+
+    def test_a_table_of_another_catalog_is_told_where_it_belongs(self):
+        licences = pathlib.Path(self.demo["SAMPLE_LICENCES"]).read_bytes()
+        body = self.refused(self.demo.sign(licences))
+        self.assertEqual(body["code"], "XF-3076")
+        self.assertIn("administrative-licence", body["detail"])
+        answer = self.demo.put(self.demo.sign(self.demo.penalties(1)), catalog="administrative-licence")
+        self.assertProblem(answer, 422, "XF-3076")
+
+    def test_a_header_that_comes_twice_is_named_with_its_line(self):
+        lines = self.demo.penalties(2).split(b"\r\n")
+        body = self.refused(self.demo.sign(b"\r\n".join(lines[:2] + lines[:1] + lines[2:])))
+        self.assertEqual(body["code"], "XF-3077")
+        self.assertIn("3", body["detail"])
+
+    def test_rows_without_end_are_refused_without_being_held(self):
+        header = self.demo.penalties(0)
+        for content, code in ((b",".join([b"A"] * 10_000_000) + b"\r\n", {"XF-3024", "XF-3027"}),
+                              (header + b"x" * (64 << 20), {"XF-3024"}),
+                              (header + b'"' + b"x\r\n" * (16 << 20), {"XF-3024"})):
+            self.assertIn(self.refused(self.demo.sign(content))["code"], code)
 
     def test_names_that_are_none_are_refused(self):
         file = self.demo.sign(self.demo.penalties(1))

@@ -4,6 +4,8 @@ import os
 import pathlib
 import re
 import signal
+import socket
+import ssl
 import unittest
 
 from tests.support.demo import BIN, XINFU, DemoCase, run, wait_until
@@ -30,6 +32,16 @@ class Manners(DemoCase):
         self.demo.kill("vault")
         wait_until(lambda: run("curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", base + "/readyz").stdout == b"200",
                    10, 0.1, "readiness after the vault's restart")
+        self.assertEqual(self.demo.submit(self.demo.penalties(1)).status, 201)
+
+    def test_a_fast_script_never_meets_the_limit_of_handshakes(self):
+        """Everybody who uses the demo comes from one address. 700 connections are more than a node admits by default."""
+        host, port = self.demo["CITY_URL"].removeprefix("https://").split(":")
+        context = ssl.create_default_context(cafile=self.demo["CA"])
+        context.load_cert_chain(self.demo["DEPT_CERT"], self.demo["DEPT_KEY"])
+        for _ in range(700):
+            with socket.create_connection((host, int(port)), 10) as plain, context.wrap_socket(plain, server_hostname=host):
+                pass
         self.assertEqual(self.demo.submit(self.demo.penalties(1)).status, 201)
 
     def test_status_for_people_and_programs(self):

@@ -17,27 +17,13 @@ import time
 import unittest
 import uuid
 
+from tests.support.records import credit_code
+
 BIN = pathlib.Path(os.environ["XINFU_BIN"])
 XINFU = str(BIN / "xinfu")
 PENALTY = "administrative-penalty"
-
-# GB 32100: alphabet and weights 3^(i-1) mod 31; GB 11714 for the embedded organisation code.
-ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"
-ORGANISATION = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-
-def credit_code(serial, department="9", kind="1", division="219900"):
-    """A made-up unified social credit code with both check digits right."""
-    body = ""
-    value = serial
-    for _ in range(8):
-        body = "0123456789"[value % 10] + body
-        value //= 10
-    rest = 11 - sum(ORGANISATION.index(c) * w for c, w in zip(body, (3, 7, 9, 10, 5, 8, 4, 2))) % 11
-    body += {10: "X", 11: "0"}.get(rest, str(rest))
-    code = department + kind + division + body
-    total = sum(ALPHABET.index(c) * pow(3, i, 31) for i, c in enumerate(code))
-    return code + ALPHABET[(31 - total % 31) % 31]
+# What the sanitizers, a failed assertion and an exception that nobody caught leave behind.
+FAULT = re.compile(r"(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:|Assertion `|terminate called")
 
 
 def run(*command, check=True, timeout=120, **more):
@@ -111,8 +97,13 @@ class Demo:
         return self.env["XINFU_" + name]
 
     def down(self):
+        """Ends the nodes. A process that died of a fault of its own was replaced, so only the nodes' logs tell of it."""
         run(XINFU, "demo", "down", "--dir", self.dir, check=False)
+        faults = [f"--- {log}\n{text[max(0, found.start() - 500):found.start() + 6000]}" for log in self.dir.rglob("*.log")
+                  for text in [log.read_text(errors="replace")] for found in [FAULT.search(text)] if found]
         shutil.rmtree(self.home, ignore_errors=True)
+        if faults:
+            raise AssertionError("\n".join(faults))
 
     # ---- files -------------------------------------------------------------------------------------------
     def row(self, **changes):
@@ -220,7 +211,10 @@ class Demo:
 
     def leaves(self, node="CITY"):
         """Every leaf of a node's log, as objects, read through the public tile interface."""
-        note = self.curl("/v1/log/checkpoint", who="LOG_READER", node=node).text
+        def checkpoint():
+            answer = self.curl("/v1/log/checkpoint", who="LOG_READER", node=node)
+            return answer.text if answer.status == 200 else None
+        note = wait_until(checkpoint, what="the checkpoint")
         size = int(note.split("\n")[1])
         leaves = []
         for bundle in range((size + 255) // 256):

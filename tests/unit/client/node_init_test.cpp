@@ -60,7 +60,7 @@ TEST_F(Init, MakesANodeThatItsKeyOpens) {
     ASSERT_TRUE(keys);
     EXPECT_EQ(storage::all_accounts(*snapshot).value().size(), 2u);
     EXPECT_EQ(storage::load_unit_keys(*snapshot, wrapper).value().count("11219900000000107N"), 1u);
-    EXPECT_EQ(storage::active_packs(*snapshot).value().size(), 4u);
+    EXPECT_EQ(storage::active_packs(*snapshot).value().size(), 22u);
     EXPECT_EQ(snapshot->count(storage::Table::log_entries).value(), 1u);
     const auto person = storage::find_person(*snapshot, keys->index.view(), "P1").value();
     ASSERT_TRUE(person);

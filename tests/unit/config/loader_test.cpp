@@ -116,9 +116,9 @@ protected:
     // A right route, with one line replaced.
     static std::vector<std::string> mistakes_with(const std::string& line) {
         std::string text = "node: city\nroutes:\n  - name: province\n";
-        for (const std::string key :
-             {"level: province", "node: province", "url: https://127.0.0.1:8443",
-              "anchors: certificates/route-province.pem", "log_key: province/log+0a1b2c3d+AW5v"}) {
+        for (const std::string key : {"level: province", "node: province", "url: https://127.0.0.1:8443",
+                                      "anchors: certificates/route-province.pem", "log_key: province/log+0a1b2c3d+AW5v",
+                                      "envelope: certificates/envelope-province.pem"}) {
             const auto name = key.substr(0, key.find(':') + 1);
             text += "    " + (line.starts_with(name) ? line : key) + "\n";
         }
@@ -140,8 +140,8 @@ TEST_F(Routes, AreRefusedWithOneWrongLine) {
     for (const std::string line :
          {"level: city", "node: city", "url: http://127.0.0.1:8443", "url: https://127.0.0.1:8443/",
           "url: https://127.0.0.1", "url: https://:8443", "url: https://a@b:8443", "anchors: /etc/passwd",
-          "anchors: certificates/../../x", "log_key: nation/log+0a1b2c3d+AW5v", "log_key: province/log",
-          "onward: [{level: province, node: nation, log_key: nation/log+0a1b2c3d+AW5v}]",
+          "anchors: certificates/../../x", "envelope: /etc/passwd", "envelope: ''", "log_key: nation/log+0a1b2c3d+AW5v",
+          "log_key: province/log", "onward: [{level: province, node: nation, log_key: nation/log+0a1b2c3d+AW5v}]",
           "onward: [{level: nation, node: nation, log_key: other/log+0a1b2c3d+AW5v}]"}) {
         EXPECT_FALSE(mistakes_with(line).empty()) << line;
     }

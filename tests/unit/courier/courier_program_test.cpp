@@ -32,7 +32,8 @@ public:
         control_ = std::move(pair.first);
         const std::string text =
             "node: city\nroutes:\n  - name: province\n    level: province\n    node: province\n    url: " + url +
-            "\n    anchors: certificates/route-province.pem\n" + "    log_key: province/log+0a1b2c3d+AW5v\n";
+            "\n    anchors: certificates/route-province.pem\n" + "    log_key: province/log+0a1b2c3d+AW5v\n" +
+            "    envelope: certificates/envelope-province.pem\n";
         const boundary::Descriptor settings(::memfd_create("settings", 0));
         EXPECT_EQ(::write(settings.get(), text.data(), text.size()), static_cast<ssize_t>(text.size()));
         const boundary::Descriptor control(::fcntl(pair.second.get(), F_DUPFD, 3));  // without close-on-exec

@@ -306,7 +306,7 @@ private:
     }
     asio::awaitable<void> send(boundary::CourierReply reply, boundary::Descriptor descriptor) {
         auto sending = tasks_->send(reply, std::move(descriptor));
-        co_await std::move(sending);
+        [[maybe_unused]] const auto sent = co_await std::move(sending);  // a courier that is gone ends the reading
     }
     asio::awaitable<void> write(asio::local::stream_protocol::socket writer, std::string body) {
         for (std::size_t at = 0; at < body.size();) {
@@ -321,7 +321,8 @@ private:
     }
     asio::awaitable<void> run(boundary::CourierWelcome welcome) {
         auto welcoming = tasks_->send(welcome);
-        co_await std::move(welcoming);
+        [[maybe_unused]] const auto welcomed =
+            co_await std::move(welcoming);  // a courier that is gone ends the reading
         for (;;) {
             auto receiving = tasks_->receive<boundary::CourierRequest>();
             auto request = co_await std::move(receiving);
@@ -340,7 +341,8 @@ private:
                 reply.set_id(request->message.id());
                 reply.mutable_taken()->set_wait_ms(wait_ms);
                 auto sending = tasks_->send(reply);
-                co_await std::move(sending);
+                [[maybe_unused]] const auto sent =
+                    co_await std::move(sending);  // a courier that is gone ends the reading
             }
         }
     }

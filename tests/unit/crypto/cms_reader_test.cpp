@@ -238,6 +238,17 @@ TEST(CmsReader, RefusesAMessageWithoutSignersOrDigests) {
     EXPECT_EQ(read_cms(parts.message(), kWhole).error, Errc::cms_digest_algorithm);
 }
 
+// CVE-2023-49083 and its like. Nobody is embedded: the signer is looked up, as with -nocerts.
+TEST(CmsReader, TakesAnEmptySetOfCertificates) {
+    Parts parts;
+    parts.certificates = der_encode(der_context(0), {});
+    const auto message = read_cms(parts.message(), kWhole);
+    EXPECT_FALSE(message.error) << message.error.message();
+    EXPECT_TRUE(message.signer.certificate.empty());
+    parts.certificates = der_encode(der_context(0), {der_encode(kDerSequence, {})});
+    EXPECT_EQ(read_cms(parts.message(), kWhole).error, Errc::cms_certificate_form);
+}
+
 TEST(CmsReader, RefusesVersionsThatDoNotFit) {
     for (const std::uint64_t version : {0u, 2u, 3u, 4u, 5u, 127u}) {
         Parts parts;

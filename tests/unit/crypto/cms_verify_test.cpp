@@ -32,6 +32,31 @@ TEST(CmsVerify, AcceptsWhatOpenSslSigns) {
     }
 }
 
+TEST(CmsVerify, AcceptsWhatBouncyCastleSigns) {
+    const std::pair<const char*, const char*> kCases[] = {
+        {"bc-default.der", "p256"},    {"bc-der.der", "p256"},
+        {"bc-stream.der", "p256"},     {"bc-keyid.der", "p256"},
+        {"bc-nocerts.der", "p256"},    {"bc-p384.der", "p384"},
+        {"bc-rsa.der", "rsa"},         {"bc-pss.der", "rsa"},
+        {"bc-ed25519.der", "ed25519"}, {"bc-ed25519-der.der", "ed25519"}};
+    for (const auto& [name, signer] : kCases) {
+        const auto message = read_cms_vector(name);
+        ASSERT_FALSE(message.error) << name << ": " << message.error.message();
+        const auto error = verify(message, certificate_vector(signer));
+        EXPECT_FALSE(error) << name << ": " << error.message();
+        EXPECT_EQ(message.content,
+                  test::read_vector(std::string_view(name) == "bc-stream.der" ? "cms/content.csv" : "cms/small.csv"));
+        EXPECT_TRUE(parse_signed_attributes(message.signer.signed_attributes)->protection) << "cmsAlgorithmProtect";
+    }
+    EXPECT_EQ(read_cms_vector("bc-detached.der").error, Errc::cms_detached);
+}
+
+TEST(CmsVerify, SeesThatAConvertedCopyWasSigned) {
+    const auto message = read_cms_vector("converted.der");
+    ASSERT_FALSE(message.error) << message.error.message();
+    EXPECT_EQ(verify(message, certificate_vector("p256")), Errc::cms_digest_mismatch);
+}
+
 TEST(CmsVerify, RefusesAnotherCertificate) {
     EXPECT_EQ(verify(read_cms_vector("der.der"), certificate_vector("p384")), Errc::cms_signer_unknown);
     EXPECT_EQ(verify(read_cms_vector("nocerts.der"), certificate_vector("rsa")), Errc::cms_signer_unknown);
@@ -181,6 +206,45 @@ TEST(SignedAttributes, MustBeSortedOnceAndComplete) {
                   Errc::cms_attributes_malformed)
             << "cut after " << length;
     }
+}
+
+// An exponent of 3 and a digest at the wrong end of the padding: whoever skips over what follows takes it.
+TEST(CmsVerify, RefusesASignatureThatIsACubeRoot) {
+    const auto honest = read_cms_vector("rsa3.der");
+    EXPECT_FALSE(verify(honest, certificate_vector("rsa3")));
+    const auto forged = read_cms_vector("forged.der");
+    ASSERT_FALSE(forged.error) << forged.error.message();
+    EXPECT_EQ(forged.signer.signed_attributes, honest.signer.signed_attributes);
+    EXPECT_EQ(verify(forged, certificate_vector("rsa3")), Errc::cms_signature_invalid);
+}
+
+// CVE-2026-22796: a value of another type where an OCTET STRING or an OID is expected. A time that is none is no
+// reason.
+TEST(SignedAttributes, MustHaveTheirTypes) {
+    const auto attribute = [](std::string_view oid, ByteView value) {
+        return der_encode(kDerSequence, {der_oid(oid), der_encode(kDerSet, {value})});
+    };
+    const auto type = [&](ByteView value) { return attribute("1.2.840.113549.1.9.3", value); };
+    const auto time = [&](ByteView value) { return attribute("1.2.840.113549.1.9.5", value); };
+    const auto digest = [&](std::uint8_t tag) {
+        return attribute("1.2.840.113549.1.9.4", der_encode(tag, {Bytes(32, 1)}));
+    };
+    const auto data = der_oid(kOidData);
+    const auto parse = [](const Bytes& a, const Bytes& b, const Bytes& c) {
+        std::vector<Bytes> list{a, b, c};
+        std::ranges::sort(list);
+        const auto result = parse_signed_attributes(der_encode(kDerSet, {list[0], list[1], list[2]}));
+        return result ? boost::system::error_code{} : result.error();
+    };
+    const auto when = der_encode_time(UtcSeconds{});
+    EXPECT_FALSE(parse(type(data), time(when), digest(kDerOctetString)));
+    for (const std::uint8_t tag : {kDerBitString, kDerInteger, kDerOid, kDerUtcTime, der_context(0, false)}) {
+        EXPECT_EQ(parse(type(data), time(when), digest(tag)), Errc::cms_attributes_malformed) << int{tag};
+    }
+    EXPECT_EQ(parse(type(der_encode(kDerOctetString, {data})), time(when), digest(kDerOctetString)),
+              Errc::cms_attributes_malformed);
+    EXPECT_FALSE(parse(type(data), time(der_encode(kDerUtcTime, {as_bytes("yesterday")})), digest(kDerOctetString)));
+    EXPECT_FALSE(parse(type(data), time(der_encode(kDerInteger, {Bytes{1}})), digest(kDerOctetString)));
 }
 
 TEST(SignedAttributes, TellTheSigningTimeAndTheBinding) {

@@ -74,6 +74,19 @@ TEST(Merkle, GivesTheKnownRoots) {
     }
 }
 
+TEST(Merkle, AppendsSubtreesAsItAppendsTheirLeaves) {
+    const Hashes all = leaves(70);
+    for (const unsigned height : {0u, 1u, 2u, 4u, 5u}) {
+        const std::size_t width = std::size_t{1} << height;
+        Frontier frontier;
+        for (std::size_t i = 0; i + width <= all.size(); i += width) {
+            frontier.append_subtree(height, mth(std::span(all).subspan(i, width)));
+            ASSERT_EQ(frontier.size(), i + width);
+            ASSERT_EQ(frontier.root(), mth(std::span(all).first(i + width))) << height << ' ' << i;
+        }
+    }
+}
+
 TEST(Merkle, VerifiesTheKnownInclusionProof) {
     const Hashes proof{test::hex_array<32>("96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7"),
                        test::hex_array<32>("5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e"),

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/unit/inspector/tables.hpp"
 #include "tests/unit/inspector/vault_side.hpp"
 
 namespace xinfu::inspector {
@@ -45,7 +46,9 @@ TEST(InspectorProgram, ReadsALargeFileBehindItsWallsInConstantMemory) {
         EXPECT_EQ(vault.inspect(body.substr(0, 1000000)).code(), "XF-3003");
         EXPECT_EQ(vault.inspect("no CMS").code(), "XF-3001");
     }
+#ifndef XINFU_SANITIZED  // a sanitizer keeps shadows of its own
     EXPECT_LT(used.ru_maxrss, 64 * 1024) << "KiB; all of it, libraries and packs included";
+#endif
     const auto seconds = static_cast<double>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
                          static_cast<double>(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
     RecordProperty("processor_megabytes_per_second", static_cast<int>(33e6 / seconds / 1e6));
@@ -54,6 +57,41 @@ TEST(InspectorProgram, ReadsALargeFileBehindItsWallsInConstantMemory) {
         static_cast<double>(body.size()) / seconds / 1e6,
         100 * (static_cast<double>(used.ru_stime.tv_sec) + static_cast<double>(used.ru_stime.tv_usec) / 1e6) / seconds,
         used.ru_maxrss);
+}
+
+// ICU finds its tables although no file can be opened.
+TEST(InspectorProgram, ReadsGb18030AndUtf16BehindItsWalls) {
+    const test::Signer signer;
+    const auto table = large_table(3);
+    test::VaultSide vault(XINFU_INSPECTOR, nullptr);
+    for (const std::string encoding : {"GB18030", "UTF-16LE"}) {
+        const auto content = (encoding == "UTF-16LE" ? "\xFF\xFE" : "") + test::by_iconv(table, encoding, signer);
+        const auto told = vault.inspect(signer.sign(content));
+        EXPECT_EQ(told.code(), "") << encoding;
+        EXPECT_EQ(told.records.size(), 3u) << encoding;
+        EXPECT_EQ(told.defects.size(), 0u) << encoding;
+    }
+}
+
+// A workbook is unpacked and its XML parsed without opening anything, and a bomb ends as a refusal, not as the process.
+TEST(InspectorProgram, ReadsWorkbooksAndXmlBehindItsWalls) {
+    const test::Signer signer;
+    const auto rows = test::penalties(3);
+    test::write_file(signer.folder() / "rows", test::separated(rows, "\t"));
+    const auto workbook = [&](const std::string& kind) {
+        const auto command = "cd " + signer.folder().string() +
+                             " && tr -d '\\r' < rows | /usr/bin/python3 " XINFU_SOURCE_DIR
+                             "/tests/unit/inspector/make_workbook.py " +
+                             kind + " book.xlsx";
+        EXPECT_EQ(std::system(command.c_str()), 0);
+        return test::read_file(signer.folder() / "book.xlsx");
+    };
+    test::VaultSide vault(XINFU_INSPECTOR, nullptr);
+    EXPECT_EQ(vault.inspect(signer.sign(workbook("typed"))).records.size(), 3u);
+    EXPECT_EQ(vault.inspect(signer.sign(workbook("bomb"))).code(), "XF-3092");
+    EXPECT_EQ(vault.inspect(signer.sign("<a><b><CF_SY>x</CF_SY></b></a>")).verdict.defective(), 1u);
+    EXPECT_EQ(vault.inspect(signer.sign("{\"CF_SY\":\"x\"}")).verdict.defective(), 1u);
+    EXPECT_EQ(vault.inspect(signer.sign(workbook("plain"))).records.size(), 3u) << "and it goes on";
 }
 
 }  // namespace

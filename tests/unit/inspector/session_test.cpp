@@ -68,6 +68,59 @@ TEST_F(SessionTest, ReadsWhatOpensslSigns) {
     }
 }
 
+// ENC-01. The recipient is the signer's own certificate, as openssl takes any.
+TEST_F(SessionTest, ReadsWhatLiesInAnEnvelope) {
+    const auto content = table(500);
+    const auto key = crypto::SigningKey::from_pkcs8(as_bytes(test::read_file(signer_->folder() / "key.pem"))).value();
+    vault_.envelope_key = crypto::EnvelopeKey::create(key, signer_->certificate()).value();
+    for (const std::string options : {"", " -stream"}) {
+        const auto file = signer_->sign(content, "-binary -nodetach -outform DER" + options);
+        signer_->run(
+            "cms -encrypt -binary -aes-256-gcm -in signed -outform DER -out sealed -recip cert.pem -keyopt "
+            "ecdh_kdf_md:sha256" +
+            options);
+        const auto body = test::read_file(signer_->folder() / "sealed");
+        for (const std::size_t piece : {1000u, 17u, 100000u}) {
+            const auto told = vault_.inspect(body, false, piece);
+            EXPECT_EQ(told.code(), "");
+            EXPECT_EQ(as_text(told.package), file);
+            EXPECT_EQ(told.content.at(0), content);
+            EXPECT_TRUE(test::verifies(told, 0, *signer_));
+            EXPECT_EQ(told.consumed, file.size());
+            EXPECT_EQ(told.records.size(), 500u);
+        }
+        auto altered = body;
+        altered[altered.size() / 2] ^= 1;
+        EXPECT_EQ(vault_.inspect(altered, false, 5000).code(), "XF-3046") << "nothing earlier, and nothing else";
+        EXPECT_EQ(vault_.inspect(body.substr(0, body.size() - 5), false, 5000).code(), "XF-3003");
+    }
+}
+
+TEST_F(SessionTest, KeepsABrokenPackageToItselfUntilTheTag) {
+    const auto key = crypto::SigningKey::from_pkcs8(as_bytes(test::read_file(signer_->folder() / "key.pem"))).value();
+    vault_.envelope_key = crypto::EnvelopeKey::create(key, signer_->certificate()).value();
+    test::write_file(signer_->folder() / "signed", std::string(300000, 'x'));
+    signer_->run(
+        "cms -encrypt -binary -aes-256-gcm -in signed -outform DER -out sealed -recip cert.pem -keyopt "
+        "ecdh_kdf_md:sha256");
+    auto body = test::read_file(signer_->folder() / "sealed");
+    const auto told = vault_.inspect(body);
+    EXPECT_EQ(told.code(), "XF-3001");
+    EXPECT_EQ(told.package.size(), 300000u) << "read to the end";
+    EXPECT_EQ(told.consumed, 300000u);
+    body.back() = static_cast<char>(body.back() ^ 1);
+    EXPECT_EQ(vault_.inspect(body).code(), "XF-3046");
+}
+
+// CHK-02. openssl signs CR LF without -binary.
+TEST_F(SessionTest, SaysWhenAConvertedCopyWasSigned) {
+    const auto converted = test::read_file(std::string{XINFU_SOURCE_DIR} + "/tests/vectors/cms/converted.der");
+    const auto told = vault_.inspect(converted);
+    ASSERT_TRUE(told.signers.contains(0));
+    EXPECT_TRUE(told.signers.at(0).signed_converted());
+    EXPECT_FALSE(vault_.inspect(signer_->sign(table(2))).signers.at(0).signed_converted());
+}
+
 TEST_F(SessionTest, ReadsABodyThatComesWithTheOrder) {
     const auto body = signer_->sign(table(3));
     const auto told = vault_.inspect_whole(body);
@@ -91,6 +144,77 @@ TEST_F(SessionTest, ReadsManyRecordsInManyPackets) {
     EXPECT_EQ(told.records.size(), 2000u);
     EXPECT_LE(told.largest_packet, boundary::kPacketSizeBytesMax);
     EXPECT_TRUE(test::verifies(told, 0, *signer_));
+}
+
+TEST_F(SessionTest, ChoosesByTheHeaderAmongTheVersionsThatTheVaultNames) {
+    const auto replies = vault_.load(boundary::LoadPack::CATALOG, "policies/packs/administrative-penalty-2016.yaml");
+    ASSERT_TRUE(replies.front().has_pack_loaded());
+    EXPECT_EQ(replies.front().pack_loaded().catalog().effective_until(), 18077);  // 2019-06-30
+    const std::string old =
+        "CF_WSH,CF_CFMC,CF_CFLB1,CF_SY,CF_YJ,CF_XDR_MC,CF_XDR_SHXYM,CF_JG,CF_JDRQ,CF_XZJG,CF_ZT,DFBM,SJC,CF_XZJGDM\n"
+        "丹市监罚〔2018〕1号,某案,01,事由,依据,示例商贸有限公司,91350100M000100Y43,罚款,2018/11/18,示例局,0,219900,"
+        "2018-11-19 08:00:00,11100000MB0143028R\n";
+    vault_.versions = {"2018.1", "2016.1"};
+    const auto told = vault_.inspect(signer_->sign(old));
+    EXPECT_EQ(told.code(), "");
+    ASSERT_EQ(told.records.size(), 1u);
+    EXPECT_EQ(told.verdict.catalog_version(), "2016.1");
+    // What is wrong with the header is said of the version that it resembles.
+    const auto near = vault_.inspect(signer_->sign(std::string{old}.replace(old.find("CF_ZT"), 5, "CF_XX")));
+    EXPECT_EQ(near.code(), "XF-3022");
+    EXPECT_EQ(near.verdict.problem().arguments(1), "CF_XX");
+    EXPECT_EQ(told.records[0].at("SJC"), "2018-11-19 08:00:00");
+    EXPECT_EQ(vault_.inspect(signer_->sign(table(1))).verdict.catalog_version(), "2018.1");
+    vault_.versions = {"2018.1"};  // the overlap is over
+    const auto refused = vault_.inspect(signer_->sign(old));
+    EXPECT_EQ(refused.code(), "XF-3078");
+    EXPECT_EQ(refused.verdict.problem().arguments(0), "2016.1");
+    EXPECT_EQ(refused.verdict.problem().arguments(1), "2016-01-01");
+    EXPECT_EQ(refused.verdict.problem().arguments(2), "2019-06-30");
+    EXPECT_EQ(refused.verdict.catalog_version(), "2018.1");
+    const auto twice = vault_.load(boundary::LoadPack::CATALOG, "policies/packs/administrative-penalty-2016.yaml");
+    EXPECT_TRUE(twice.front().has_problem());
+}
+
+TEST_F(SessionTest, TellsUntilWhenAReportWasInTimeButNotOfACorrection) {
+    const auto part = [this](const std::string& content) {
+        const auto told = vault_.inspect(signer_->sign(content));
+        EXPECT_EQ(told.code(), "");
+        return told.last_parts.at(0);
+    };
+    EXPECT_FALSE(part(kHeader + row(1)).has_due());
+    // 2026-11-02 is a Monday; the seventh working day after it is Wednesday, 2026-11-11: day 20768.
+    const auto late = part(kHeader + row(1, "事实", "2026/11/02"));
+    EXPECT_EQ(late.due(), 20768);
+    EXPECT_FALSE(late.has_due_earliest()) << "the calendar of that year is published";
+    const auto operation = "XF_OP,XF_RECORD,XF_VERSION,XF_REASON," + std::string{kHeader} + "correct," +
+                           std::string(32, '0') + "-2,1,笔误," + row(1, "事实", "2026/11/02");
+    EXPECT_FALSE(part(operation).has_due());
+}
+
+TEST_F(SessionTest, KnowsAHeaderThatIsRepeatedInAFileOfOperations) {
+    const auto header = "XF_OP,XF_RECORD,XF_VERSION,XF_REASON," + std::string{kHeader};
+    const auto line = "correct," + std::string(32, '0') + "-2,1,笔误," + row(1);
+    EXPECT_EQ(vault_.inspect(signer_->sign(header + line + header + line)).code(), "XF-3077");
+}
+
+TEST_F(SessionTest, TellsOperationsWithTheirRecords) {
+    const std::string name = "0123456789abcdef0123456789abcdef-2";
+    const auto told = vault_.inspect(signer_->sign(
+        "XF_OP*,XF_RECORD,XF_VERSION,XF_REASON," + std::string{kHeader} + "correct," + name + ",1,笔误," + row(1) +
+        "WITHDRAW, " + name + ",2,撤销,,,,,,,,,,,,,,,,,\n" + "withdraw," + name + ",3,撤销," + row(2)));
+    EXPECT_EQ(told.code(), "");
+    EXPECT_EQ(told.findings(), (Strings{}));
+    ASSERT_EQ(told.last_parts.size(), 3u);
+    EXPECT_EQ(told.last_parts[0].operation().kind(), boundary::RecordOperation::CORRECT);
+    EXPECT_EQ(told.last_parts[0].operation().record(), name);
+    EXPECT_EQ(told.last_parts[0].operation().reason(), "笔误");
+    EXPECT_EQ(told.last_parts[1].operation().kind(), boundary::RecordOperation::WITHDRAW);
+    EXPECT_EQ(told.last_parts[1].operation().version(), 2u);
+    EXPECT_EQ(told.records[1].size(), 0u);
+    EXPECT_EQ(told.last_parts[1].identity(0), "");
+    EXPECT_EQ(told.last_parts[2].identity(1), "丹市监处罚〔2026〕2号");
+    EXPECT_EQ(told.records[2].size(), 4u) << "what names it, and nothing else";
 }
 
 TEST_F(SessionTest, CutsARecordThatFillsMoreThanAPacketBetweenItsFields) {
@@ -177,7 +301,7 @@ TEST_F(SessionTest, RefusesTablesForOneNamedReason) {
         {table(2) + "\xD6\xD0\n", "XF-3020", "4"},
         {table(2) + "\"open\n" + row(3), "XF-3023", nullptr},
         {table(1) + std::string(300000, 'x'), "XF-3024", "3"},
-        {"PK\x03\x04 workbook", "XF-3029", "XLSX"},
+        {"PK\x03\x04 workbook", "XF-3090", "no list of contents"},
     };
     for (const auto& c : cases) {
         const auto told = vault_.inspect(signer_->sign(c.content));
@@ -206,7 +330,9 @@ TEST_F(SessionTest, RefusesPackagesForOneNamedReason) {
     EXPECT_EQ(vault_.inspect(signer_->sign(content, "-binary -nodetach")).code(), "XF-3033");
     EXPECT_EQ(vault_.inspect(signer_->sign(content, "-binary -nodetach -outform PEM")).code(), "XF-3034");
     signer_->run("cms -encrypt -in content -outform DER -out encrypted -aes-256-gcm cert.pem");
-    EXPECT_EQ(vault_.inspect(test::read_file(signer_->folder() / "encrypted")).code(), "XF-3028");
+    EXPECT_EQ(vault_.inspect(test::read_file(signer_->folder() / "encrypted")).code(), "XF-3044") << "SHA-1 KDF";
+    signer_->run("cms -encrypt -in content -outform DER -out encrypted -aes-256-cbc cert.pem");
+    EXPECT_EQ(vault_.inspect(test::read_file(signer_->folder() / "encrypted")).code(), "XF-3041");
     signer_->run("cms -sign -in content -signer cert.pem -inkey key.pem -binary -nodetach -outform DER -out once");
     signer_->run(
         "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=two -keyout key2.pem -out "
@@ -225,7 +351,7 @@ TEST_F(SessionTest, NeverPassesATruncatedFile) {
 }
 
 TEST_F(SessionTest, KnowsNoCatalogThatWasNotLoaded) {
-    auto request = VaultSide::order(false);
+    auto request = vault_.order(false);
     request.mutable_inspect()->set_catalog("administrative-licence");
     request.mutable_inspect()->set_body("x");
     vault_.send(request);
@@ -244,6 +370,7 @@ std::string manifest(const std::string& name = "2026-11.csv") {
     whole.text("catalog_version", "2018.1").text("origin_node", "city").number("origin_index", 41);
     whole.text("origin_digest", digest).text("unit", "11100000MB0143028R").object("counts", counts);
     whole.text("records_digest", digest).text("original_digest", digest).text("name", name).text("submission", "s-1");
+    whole.number("received_day", 20779);
     return whole.encode() + "\n";
 }
 
@@ -264,6 +391,7 @@ TEST_F(SessionTest, ReadsAParcelInBothLayers) {
             EXPECT_EQ(told.verdict.parsed_manifest().sequence(), 7u);
             EXPECT_EQ(told.verdict.parsed_manifest().counts().stored(), 3u);
             EXPECT_EQ(told.verdict.parsed_manifest().submission(), "s-1");
+            EXPECT_EQ(told.verdict.parsed_manifest().received_day(), 20779u);
         }
     }
 }
@@ -277,7 +405,7 @@ TEST_F(SessionTest, RefusesParcelsForOneNamedReason) {
         return problem.code() + (problem.arguments_size() > 0 ? " " + problem.arguments(0) : "");
     };
     EXPECT_EQ(code(original), "XF-7003 none");
-    EXPECT_EQ(code(original + "{}\n"), "XF-7003 submission");
+    EXPECT_EQ(code(original + "{}\n"), "XF-7003 received_day");
     EXPECT_EQ(code(original + "{\n"), "XF-7003 not JSON");
     EXPECT_EQ(code(original + " " + manifest()), "XF-7003 not canonical");
     EXPECT_EQ(code(original + manifest() + "\n"), "XF-7003 not canonical");

@@ -20,6 +20,8 @@
 
 #include "crypto/cms_verify.hpp"
 #include "crypto/digest.hpp"
+#include "crypto/envelope_key.hpp"
+#include "crypto/gcm_stream.hpp"
 #include "daemon/boundary/blocking_channel.hpp"
 #include "daemon/inspector/session.hpp"
 
@@ -76,6 +78,7 @@ struct Told {
     std::vector<boundary::Defect> defects;
     std::map<unsigned, boundary::SignerFound> signers;
     std::map<unsigned, std::string> content;  // by layer, the bytes of its spans
+    Bytes package;                            // what an envelope contained
     std::uint64_t consumed = 0;
     std::size_t largest_packet = 0;
 
@@ -91,6 +94,8 @@ struct Told {
 
 class VaultSide {
 public:
+    std::optional<crypto::EnvelopeKey> envelope_key;  // who may be asked to unwrap
+
     VaultSide() {
         auto pair = boundary::make_packet_pair();
         channel_ = std::make_unique<boundary::BlockingChannel>(
@@ -163,11 +168,15 @@ public:
         EXPECT_TRUE(channel_->send(request, descriptor));
     }
 
-    static boundary::InspectorRequest order(bool parcel) {
+    std::vector<std::string> versions;  // of the catalog, as the vault names them
+    boundary::InspectorRequest order(bool parcel) const {
         boundary::InspectorRequest request;
         request.mutable_inspect()->set_catalog("administrative-penalty");
         request.mutable_inspect()->set_parcel(parcel);
         request.mutable_inspect()->set_today(20779);  // 2026-11-22
+        for (const auto& version : versions) {
+            request.mutable_inspect()->add_catalog_versions(version);
+        }
         return request;
     }
 
@@ -205,19 +214,48 @@ public:
     }
 
 private:
+    // The content key of an enveloped body, as the vault would unwrap it.
+    void unwrap(const boundary::UnwrapContentKey& question) {
+        boundary::InspectorRequest answer;
+        const auto bytes = [](const std::string& text) { return to_bytes(text); };
+        const crypto::EnvelopeRecipient recipient{bytes(question.issuer()),
+                                                  bytes(question.serial()),
+                                                  bytes(question.subject_key_identifier()),
+                                                  question.agreement(),
+                                                  bytes(question.originator_point()),
+                                                  bytes(question.user_keying_material()),
+                                                  bytes(question.key_wrap_algorithm()),
+                                                  bytes(question.encrypted_key())};
+        ASSERT_TRUE(envelope_key && envelope_key->is_recipient(recipient));
+        const auto key = envelope_key->unwrap(recipient, crypto::system_random());
+        opener_.emplace(key.view(), as_bytes(question.nonce()));
+        answer.mutable_content_key()->set_key(key.view().data(), key.size());
+        send(answer);
+    }
+
     Told listen(std::string_view body) {
         Told told;
+        opener_.reset();
         bool open = false;
         for (;;) {
             const auto reply = receive();
             told.largest_packet = std::max(told.largest_packet, reply.ByteSizeLong());
             if (reply.has_progress()) {
+                for (const auto& cipher : reply.progress().cipher()) {
+                    opener_->update(as_bytes(body.substr(cipher.offset(), cipher.length())), told.package);
+                }
+                if (!reply.progress().tag().empty()) {
+                    EXPECT_TRUE(opener_->finish(as_bytes(reply.progress().tag()), told.package));
+                }
+                const std::string_view package = opener_ ? as_text(told.package) : body;
                 for (const auto& span : reply.progress().spans()) {
                     EXPECT_GE(span.offset(), told.consumed);
-                    EXPECT_LE(span.offset() + span.length(), body.size());
-                    told.content[span.layer()] += body.substr(span.offset(), span.length());
+                    EXPECT_LE(span.offset() + span.length(), package.size());
+                    told.content[span.layer()] += package.substr(span.offset(), span.length());
                 }
                 told.consumed = std::max(told.consumed, reply.progress().consumed());
+            } else if (reply.has_unwrap()) {
+                unwrap(reply.unwrap());
             } else if (reply.has_signer()) {
                 told.signers[reply.signer().layer()] = reply.signer();
             } else if (reply.has_records()) {
@@ -244,6 +282,7 @@ private:
         }
     }
 
+    std::optional<crypto::GcmOpener> opener_;
     std::unique_ptr<boundary::BlockingChannel> channel_;
     std::thread thread_;
     pid_t program_ = 0;

@@ -96,6 +96,54 @@ TEST_F(RecordRows, OpenUnderTheirOwnKeyAndPlaceOnly) {
     EXPECT_FALSE(sealer_.open_body(sealed)) << "another purpose";
 }
 
+TEST_F(RecordRows, AreFoundByTheLineTheyBeginIn) {
+    auto transaction = begin();
+    // Blocks as a big file leaves them: some full, some that lost all their records to another file.
+    const std::vector<std::vector<std::uint64_t>> lines{{2, 3, 9}, {}, {12}, {}, {}, {20, 21, 40}, {}};
+    for (std::uint32_t number = 0; number < lines.size(); ++number) {
+        rows::RecordBlock block;
+        for (const auto line : lines[number]) {
+            auto& record = *block.add_records();
+            record.set_position(static_cast<std::uint32_t>(block.records_size()) + 3);
+            record.set_line(line);
+        }
+        ASSERT_TRUE(put_record_block(*transaction, id_, number, sealer_.seal_block(number, block)));
+    }
+    const auto blocks = static_cast<std::uint32_t>(lines.size());
+    for (std::uint64_t line = 0; line < 50; ++line) {
+        const auto found = find_record_in_line(*transaction, sealer_, id_, blocks, line);
+        ASSERT_TRUE(found);
+        std::optional<std::uint32_t> slot;
+        for (std::uint32_t number = 0; number < blocks; ++number) {
+            for (std::uint32_t i = 0; i < lines[number].size(); ++i) {
+                slot = lines[number][i] == line ? number * kRecordsPerBlock + i + 4 : slot;
+            }
+        }
+        ASSERT_EQ(found->has_value(), slot.has_value()) << line;
+        if (slot) {
+            EXPECT_EQ((*found)->slot, *slot);
+            EXPECT_EQ((*found)->record.line(), line);
+        }
+    }
+    EXPECT_FALSE(*find_record_in_line(*transaction, sealer_, id_, 0, 2));
+}
+
+TEST_F(RecordRows, KeepEveryVersionAndKnowTheNewest) {
+    auto transaction = begin();
+    const auto identity = crypto::sha256({});
+    EXPECT_FALSE(*find_head(*transaction, identity));
+    ASSERT_TRUE(put_version(*transaction, identity, 1, {{id_, 4}, crypto::sha256(Bytes{1}), false, 10}));
+    ASSERT_TRUE(put_version(*transaction, identity, 2, {{id_of(2), 0}, {}, true, 20}));
+    EXPECT_EQ((*find_head(*transaction, identity))->version(), 2U);
+    EXPECT_TRUE((*find_head(*transaction, identity))->withdrawn());
+    const auto first = *find_version(*transaction, identity, 1);
+    EXPECT_EQ(first->place, (RecordPlace{id_, 4}));
+    EXPECT_EQ(first->digest, crypto::sha256(Bytes{1}));
+    EXPECT_FALSE(first->withdrawal);
+    EXPECT_TRUE((*find_version(*transaction, identity, 2))->withdrawal);
+    EXPECT_FALSE(*find_version(*transaction, identity, 3));
+}
+
 TEST_F(RecordRows, TakenBackAreGoneWithTheirIndexEntries) {
     auto transaction = begin();
     store(*transaction, 0, 3);

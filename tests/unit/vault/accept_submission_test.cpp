@@ -21,8 +21,31 @@ protected:
         EXPECT_TRUE(crypto::verify_tlog_proof(parsed, {&log}));
         return parsed;
     }
+    // A file of more than 8000 records that has staged them; its verdict waits until `meanwhile` has returned.
+    Answer put_while(const std::string& name, const std::string& body, const std::function<void()>& meanwhile) {
+        std::promise<void> staged;
+        std::promise<void> go_on;
+        auto first = std::make_shared<std::atomic<bool>>(true);
+        auto wait = std::make_shared<std::shared_future<void>>(go_on.get_future());
+        misbehave([&staged, first, wait](boundary::InspectorReply& reply) {
+            if (reply.has_verdict() && first->exchange(false)) {
+                staged.set_value();
+                wait->wait();
+            }
+            return true;
+        });
+        Answer answer;
+        std::thread sender([&] { answer = put(name, body); });
+        staged.get_future().wait();
+        EXPECT_TRUE(soon([this] { return count(storage::Table::identity_claims) > 8000; }));
+        meanwhile();
+        go_on.set_value();
+        sender.join();
+        return answer;
+    }
     void sweep() {
-        Sweep sweep(*context_, *intake_);
+        const Uploads none(*context_, {});
+        Sweep sweep(*context_, *intake_, none);
         on_loop([&sweep]() -> asio::awaitable<void> {
             auto sweeping = sweep.sweep();
             const auto swept = co_await std::move(sweeping);
@@ -122,6 +145,126 @@ TEST_F(AcceptSubmission, TakesTheGoodRecordsWhereThePackSaysSo) {
     EXPECT_EQ(answer.outcome.counts().stored(), 2U);
     EXPECT_EQ(answer.outcome.counts().defective(), 1U);
     EXPECT_EQ(visible_records(), 2U);
+}
+
+// What an inspector of ours says of a file whose header is that of an older version.
+PlainInspector::Tamper says_version(const std::string& version) {
+    return [version](boundary::InspectorReply& reply) {
+        if (reply.has_records()) {
+            reply.mutable_records()->set_catalog_version(version);
+        } else if (reply.has_verdict()) {
+            reply.mutable_verdict()->set_catalog_version(version);
+        }
+        return true;
+    };
+}
+
+TEST_F(AcceptSubmission, RecordsTheVersionThatJudgedIt) {
+    auto set = std::make_shared<PolicySet>(*policies_.current());
+    auto older = catalog_;
+    older.set_version("older");
+    set->older[catalog_.name()] = {older};
+    policies_.replace(set);
+    misbehave(says_version("older"));
+    const Answer answer = put("a.p7m", sign(row(1)));
+    ASSERT_EQ(answer.outcome.kind(), Outcome::CREATED) << answer.code;
+    const auto snapshot = must(ledger_->engine().snapshot());
+    const auto id = *storage::submission_id_from_text(answer.outcome.id());
+    EXPECT_EQ(must(storage::find_submission(*snapshot, id))->catalog_version(), "older");
+    misbehave(says_version("of another time"));
+    EXPECT_EQ(put("b.p7m", sign(row(2))).code, "XF-9002");
+}
+
+TEST_F(AcceptSubmission, TakesNoFileAfterTheLastDayOfItsVersion) {
+    const auto today = static_cast<std::int32_t>(
+        std::chrono::floor<std::chrono::days>(clock_->now() + std::chrono::hours{8}).time_since_epoch().count());
+    const auto put_with = [&](std::optional<std::int32_t> from, std::optional<std::int32_t> until) {
+        auto set = std::make_shared<PolicySet>(*policies_.current());
+        auto& catalog = set->catalogs[catalog_.name()];
+        catalog.clear_effective_from();
+        catalog.clear_effective_until();
+        if (from) {
+            catalog.set_effective_from(*from);
+        }
+        if (until) {
+            catalog.set_effective_until(*until);
+        }
+        policies_.replace(set);
+        return put("a.p7m", sign(row(1)), "m-0001", true).code;
+    };
+    EXPECT_EQ(put_with(today, today), "");
+    EXPECT_EQ(put_with(today + 1, {}), "XF-5030");
+    EXPECT_EQ(put_with({}, today - 1), "XF-5030");
+}
+
+// CHK-07. The old version before, the new one after, both in the overlap; a day ends at midnight in Shanghai.
+TEST_F(AcceptSubmission, SwitchesVersionsAtMidnightInShanghai) {
+    const auto today = day_in_shanghai(clock_->now());
+    const storage::Milliseconds midnight{std::chrono::days{today + 1} - std::chrono::hours{8}};
+    auto set = std::make_shared<PolicySet>(*policies_.current());
+    auto old_version = catalog_;
+    old_version.set_version("old");
+    old_version.set_effective_until(static_cast<std::int32_t>(today + 1));
+    set->older[catalog_.name()] = {old_version};
+    set->catalogs[catalog_.name()].set_effective_from(static_cast<std::int32_t>(today + 1));
+    policies_.replace(set);
+    int files = 0;
+    const auto code = [&](const std::string& version) {
+        misbehave(says_version(version));
+        return put("", sign(row(++files)), "m-0001", true).code;
+    };
+    const std::string fresh = catalog_.version();
+    const auto newest = [&] { return set->find_in_force(catalog_.name(), day_in_shanghai(clock_->now()))->version(); };
+    clock_->advance(midnight - clock_->now() - std::chrono::milliseconds{1});  // the day's last moment
+    EXPECT_EQ(newest(), "old");
+    EXPECT_EQ(code("old"), "");
+    EXPECT_EQ(code(fresh), "XF-9002") << "no inspector in order says this: it was not asked about that version";
+    clock_->advance(std::chrono::milliseconds{1});
+    EXPECT_EQ(newest(), fresh);
+    EXPECT_EQ(code("old"), "");
+    EXPECT_EQ(code(fresh), "");
+    set->older[catalog_.name()].front().set_effective_until(static_cast<std::int32_t>(today));  // the overlap is over
+    EXPECT_EQ(code("old"), "XF-9002");
+    EXPECT_EQ(code(fresh), "");
+}
+
+// An operation as no header asked for it.
+PlainInspector::Tamper adds_operation(const std::function<void(boundary::RecordOperation&)>& change, int from = 0) {
+    return [change, from](boundary::InspectorReply& reply) {
+        if (reply.has_records()) {
+            for (int i = from; i < reply.records().records_size(); ++i) {
+                auto& operation = *reply.mutable_records()->mutable_records(i)->mutable_operation();
+                operation.set_record("0123456789abcdef0123456789abcdef-2");
+                operation.set_version(1);
+                operation.set_reason("why");
+                change(operation);
+            }
+        }
+        return true;
+    };
+}
+
+TEST_F(AcceptSubmission, BelievesNoOperationThatNoInspectorInOrderWouldTell) {
+    const std::vector<std::function<void(boundary::RecordOperation&)>> changes{
+        [](auto& operation) { operation.set_record("2"); },
+        [](auto& operation) { operation.set_record("0123456789ABCDEF0123456789ABCDEF-2"); },
+        [](auto& operation) { operation.set_record("0123456789abcdef0123456789abcdef-02"); },
+        [](auto& operation) { operation.set_version(0); },
+        [](auto& operation) { operation.set_reason(""); },
+        [](auto& operation) { operation.set_reason("\xff"); },
+    };
+    for (const auto& change : changes) {
+        misbehave(adds_operation(change));
+        EXPECT_EQ(put("a.p7m", sign(rows(1, 2))).code, "XF-9002");
+    }
+    misbehave(adds_operation([](auto&) {}, 1));  // only the second row
+    EXPECT_EQ(put("a.p7m", sign(rows(1, 2))).code, "XF-9002");
+    misbehave(adds_operation([](auto&) {}));
+    const Answer unknown = put("a.p7m", sign(rows(1, 2)));
+    EXPECT_EQ(unknown.code, "XF-5002");
+    ASSERT_EQ(unknown.defects.size(), 2U);
+    EXPECT_EQ(unknown.defects[0].code(), "XF-5020");
+    EXPECT_EQ(visible_records(), 0U);
 }
 
 TEST_F(AcceptSubmission, RefusesRecordsOfAnotherUnitWhateverTheInspectorSaysOfThem) {
@@ -241,6 +384,35 @@ TEST_F(AcceptSubmission, RefusesAHostileInspectorsWordsAndKeepsNothing) {
     EXPECT_EQ(inspectors_->crashes(), 1U);  // of the last pool
 }
 
+// CHK-02. A few lines cannot give as much as this; whoever says so is not believed, and not listened to for ever.
+TEST_F(AcceptSubmission, AnInspectorThatFloodsItsPeerIsCutOff) {
+    auto sent = std::make_shared<std::atomic<int>>(0);
+    inspector_script_ = [sent](boundary::BlockingChannel& channel) {
+        PlainInspector inspector(channel, [&channel, sent](boundary::InspectorReply& reply) {
+            if (!reply.has_verdict()) {
+                return true;
+            }
+            boundary::InspectorReply flood;
+            for (int i = 0; i < 12; ++i) {  // no single one is too large
+                auto& defect = *flood.mutable_defects()->add_defects();
+                defect.set_code("XF-4001");
+                defect.set_masked_value(std::string(4000, 'x'));
+            }
+            constexpr int kFarMore = 20000;  // 1 GB
+            while (*sent < kFarMore && channel.send(flood)) {
+                ++*sent;
+            }
+            return false;
+        });
+        inspector.run();
+    };
+    const Answer answer = put("a.p7m", sign(rows(1, 2)));
+    EXPECT_EQ(answer.code, "XF-9002");
+    EXPECT_GT(*sent, 100);
+    EXPECT_LT(*sent, 5000);
+    expect_nothing_remains();
+}
+
 TEST_F(AcceptSubmission, AnInspectorThatHidesTheContentCannotHaveItAccepted) {
     // It names a part of the content only: the digest is the vault's own, so the signature does not fit.
     misbehave([](boundary::InspectorReply& reply) {
@@ -265,6 +437,24 @@ TEST_F(AcceptSubmission, SaysComeAgainWhenInspectorsKeepDying) {
     misbehave([](boundary::InspectorReply& reply) { return !reply.has_verdict(); });
     EXPECT_EQ(put("a.p7m", sign(rows(1, 2))).code, "XF-6006");
     expect_nothing_remains();
+    behave();
+    EXPECT_EQ(put("a.p7m", sign(rows(1, 2))).outcome.kind(), Outcome::CREATED);
+}
+
+TEST_F(AcceptSubmission, DoesNotWaitForAnInspectorThatHangs) {
+    std::promise<void> over;
+    auto until_over = std::make_shared<std::shared_future<void>>(over.get_future());
+    silence_max_ = std::chrono::milliseconds(200);
+    misbehave([until_over](boundary::InspectorReply& reply) {
+        if (reply.has_verdict()) {
+            until_over->wait();
+        }
+        return true;
+    });
+    EXPECT_EQ(put("a.p7m", sign(rows(1, 2))).code, "XF-6006");
+    expect_nothing_remains();
+    EXPECT_GT(inspectors_->crashes(), 0U);
+    over.set_value();
     behave();
     EXPECT_EQ(put("a.p7m", sign(rows(1, 2))).outcome.kind(), Outcome::CREATED);
 }
@@ -308,27 +498,10 @@ TEST_F(AcceptSubmission, LeavesNothingWhenAnInspectorDiesMidFile) {
 }
 
 TEST_F(AcceptSubmission, OfTwoFilesInFlightWithTheSameRecordsTheFirstCommitWins) {
-    // The large file has staged its records and waits for its verdict while the small one is committed.
-    std::promise<void> staged;
-    std::promise<void> go_on;
-    auto first = std::make_shared<std::atomic<bool>>(true);
-    auto wait = std::make_shared<std::shared_future<void>>(go_on.get_future());
-    misbehave([&staged, first, wait](boundary::InspectorReply& reply) {
-        if (reply.has_verdict() && first->exchange(false)) {
-            staged.set_value();
-            wait->wait();
-        }
-        return true;
-    });
     const std::string value(300, 'v');
-    Answer large;
-    std::thread sender([&] { large = put("large.p7m", sign(rows(1, 12000, value))); });
-    staged.get_future().wait();
-    // Wait until the vault took everything up to there.
-    ASSERT_TRUE(soon([this] { return count(storage::Table::identity_claims) > 8000; }));
-    const Answer small = put("small.p7m", sign(row(5, value) + row(6, value)));
-    go_on.set_value();
-    sender.join();
+    Answer small;
+    const Answer large = put_while("large.p7m", sign(rows(1, 12000, value)),
+                                   [&] { small = put("small.p7m", sign(row(5, value) + row(6, value))); });
     ASSERT_EQ(small.outcome.kind(), Outcome::CREATED) << small.code;
     EXPECT_EQ(small.outcome.counts().stored(), 2U);
     ASSERT_EQ(large.outcome.kind(), Outcome::CREATED) << large.code;
@@ -336,6 +509,61 @@ TEST_F(AcceptSubmission, OfTwoFilesInFlightWithTheSameRecordsTheFirstCommitWins)
     EXPECT_EQ(large.outcome.counts().duplicate(), 2U);
     EXPECT_EQ(visible_records(), 12000U);
     EXPECT_EQ(count(storage::Table::staged), 0U);
+}
+
+// More than one commit takes back: the overtaken ones go in slices before it.
+TEST_F(AcceptSubmission, AFileOvertakenInThousandsOfRecordsStillEndsInOneAnswer) {
+    const std::string value(300, 'v');
+    Answer quick;
+    const Answer slow = put_while("slow.p7m", sign(rows(1, 12000, value)),
+                                  [&] { quick = put("quick.p7m", sign(rows(1, 7000, value))); });
+    ASSERT_EQ(quick.outcome.kind(), Outcome::CREATED) << quick.code;
+    EXPECT_EQ(quick.outcome.counts().stored(), 7000U);
+    ASSERT_EQ(slow.outcome.kind(), Outcome::CREATED) << slow.code;
+    EXPECT_EQ(slow.outcome.counts().stored(), 5000U);
+    EXPECT_EQ(slow.outcome.counts().duplicate(), 7000U);
+    EXPECT_EQ(visible_records(), 12000U);
+    EXPECT_EQ(count(storage::Table::identity_claims), 12000U);
+    sweep();
+    EXPECT_EQ(count(storage::Table::staged), 0U);
+}
+
+TEST_F(AcceptSubmission, CheckingComparesRecordsThatStandFarFromEachOther) {
+    const std::string value(300, 'v');
+    const auto check = [&](const std::string& last) {
+        auto asked = request("", true);
+        auto exchange = std::make_shared<HandedIn>(io_, caller(), asked);
+        const std::string body = sign(rows(1, 9000, value) + last);
+        auto opened = exchange->opened();
+        std::thread gateway([&] {
+            boundary::Descriptor stream = opened.get();
+            std::size_t sent = 0;
+            while (sent < body.size()) {
+                const auto count = ::send(stream.get(), body.data() + sent,
+                                          std::min<std::size_t>(body.size() - sent, 60000), MSG_NOSIGNAL);
+                if (count <= 0) {
+                    break;
+                }
+                sent += static_cast<std::size_t>(count);
+            }
+            stream.reset();
+            asio::post(io_, [exchange, sent] { exchange->say(sent, false); });
+        });
+        on_loop([this, exchange] { return intake_->accept(exchange); });
+        gateway.join();
+        return answer_of(*exchange);
+    };
+    const Answer good = check(row(3, value));
+    EXPECT_EQ(good.code, "");
+    EXPECT_EQ(good.outcome.counts().duplicate(), 1U);
+    EXPECT_EQ(good.outcome.counts().stored(), 9000U);
+    const Answer bad = check(row(3, "other"));
+    EXPECT_EQ(bad.code, "XF-5002");
+    ASSERT_EQ(bad.defects.size(), 1U);
+    EXPECT_EQ(bad.defects[0].code(), "XF-5004");
+    EXPECT_EQ(bad.defects[0].line(), 9001U);
+    EXPECT_EQ(bad.defects[0].arguments(0), "3");
+    EXPECT_EQ(visible_records(), 0U);
 }
 
 TEST_F(AcceptSubmission, CheckingStoresNothingAndLeavesOneLeaf) {
@@ -362,7 +590,7 @@ TEST_F(AcceptSubmission, ChecksTheAccountAgainAtTheCommit) {
     auto once = std::make_shared<std::atomic<bool>>(true);
     misbehave([this, once](boundary::InspectorReply& reply) {
         if (reply.has_verdict() && once->exchange(false)) {
-            change([this](storage::WriteTransaction& transaction) {
+            change([](storage::WriteTransaction& transaction) {
                 auto account = *must(storage::find_account(transaction, "m-0001"));
                 account.roles = {"log_reader"};
                 must(storage::put_account(transaction, account));

@@ -412,7 +412,8 @@ class GatewayDouble {
 public:
     GatewayDouble(Context& context, Handles& handles, const Revocations& revocations, Sessions& sessions,
                   std::uint64_t link = 1)
-        : services_{context,
+        : uploads_(context, [this](ExchangePointer exchange) { return services_.accept_submission(exchange); }),
+          services_{context,
                     handles,
                     revocations,
                     sessions,
@@ -423,6 +424,7 @@ public:
                         auto answering = exchange->reply(std::move(reply), boundary::Descriptor{});
                         static_cast<void>((co_await std::move(answering)).has_value());
                     },
+                    uploads_,
                     [] { return boundary::StatusView{}; },
                     [] { return true; },
                     [] { return false; }} {
@@ -461,6 +463,7 @@ public:
     int submissions = 0;
 
 private:
+    Uploads uploads_;
     GatewayServices services_;
     std::unique_ptr<boundary::BlockingChannel> ours_;
     std::shared_ptr<GatewayEndpoint> endpoint_;

@@ -107,6 +107,7 @@ protected:
             InspectorLimits limits;
             limits.back_off_min = std::chrono::milliseconds(0);
             limits.back_off_max = std::chrono::milliseconds(0);
+            limits.silence_max = silence_max_;
             inspectors_ = std::make_unique<Inspectors>(io_, dial, limits);
             co_return;
         });
@@ -253,6 +254,7 @@ protected:
     NodeCertificates certificates_;
     std::unique_ptr<Intake> intake_;
     std::function<boundary::ParcelManifest(const std::string&)> manifest_reader_;
+    std::chrono::milliseconds silence_max_{60000};
 };
 
 }  // namespace xinfu::vault::test

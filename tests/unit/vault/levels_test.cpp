@@ -5,6 +5,8 @@
 #include <map>
 #include <set>
 
+#include "crypto/envelope_key.hpp"
+#include "crypto/gcm_stream.hpp"
 #include "crypto/tlog_proof.hpp"
 #include "daemon/vault/delivery.hpp"
 #include "daemon/vault/parcel_builder.hpp"
@@ -85,8 +87,8 @@ protected:
         manifests_[encode_manifest(manifest)] = manifest;
         crypto::Sha256 state;
         state.update(as_bytes(original));
-        const auto built = must(build_parcel(town_->key, town_->certificate, manifest, state, original.size(),
-                                             clock_->now().time_since_epoch().count()));
+        const auto built = must(build_parcel(town_->key, town_->certificate, nullptr, crypto::system_random(), manifest,
+                                             state, original.size(), clock_->now().time_since_epoch().count()));
         return {storage::parcel_name("town", "up", sequence),
                 built.prefix() + original + built.manifest() + built.suffix()};
     }
@@ -133,6 +135,21 @@ TEST_F(IncomingParcels, CarryTheirOriginUnchangedIntoTheLeaf) {
                         "\",\"index\":41,\"node\":\"town\"}"),
               std::string::npos)
         << leaf;
+}
+
+TEST_F(IncomingParcels, KeepTheDayOnWhichTheFirstNodeTookTheFileUnlessItIsStillToCome) {
+    const auto today = static_cast<std::uint64_t>(
+        std::chrono::floor<std::chrono::days>(clock_->now() + std::chrono::hours{8}).time_since_epoch().count());
+    std::uint64_t sequence = 0;
+    for (const std::uint64_t day : {today - 30, today, today + 1}) {
+        ++sequence;
+        const Answer answer = hand_in(
+            parcel(sequence, row(static_cast<int>(sequence)), *sender_, [day](auto& m) { m.set_received_day(day); }));
+        ASSERT_EQ(answer.outcome.kind(), Outcome::CREATED) << answer.code;
+        const auto snapshot = must(ledger_->engine().snapshot());
+        const auto id = *storage::submission_id_from_text(answer.outcome.id());
+        EXPECT_EQ(must(storage::find_submission(*snapshot, id))->received_day(), std::min(day, today));
+    }
 }
 
 TEST_F(IncomingParcels, AreRefusedWhenTheManifestDisagreesAndConsumeTheirNumber) {
@@ -314,6 +331,9 @@ TEST_F(OutgoingParcels, WrapTheSameOriginalInTheSameBytesAtEveryTry) {
     // What follows the original is the manifest: one line of canonical JSON.
     const std::string rest = first.put().body().substr(at + original.size());
     EXPECT_EQ(rest.substr(0, rest.find('\n')).find("{\"catalog\":\"administrative-penalty\""), 0U) << rest;
+    const auto today =
+        std::chrono::floor<std::chrono::days>(clock_->now() + std::chrono::hours{8}).time_since_epoch().count();
+    EXPECT_NE(rest.find("\"received_day\":" + std::to_string(today) + ","), std::string::npos) << rest;
     report(first, 0);
     const auto again = next();
     EXPECT_EQ(again.put().body(), first.put().body());
@@ -434,6 +454,61 @@ TEST_F(OutgoingParcels, StreamWhatDoesNotFitAPacket) {
     EXPECT_NE(body.find(original), std::string::npos);
     report(task, 201, upper_receipt(origin_of(answer), as_bytes(body)));
     EXPECT_EQ(state_of(answer, "province"), "delivered");
+}
+
+// ENC-01. The courier, and whoever owns it, carries what it cannot read; a second try carries the same bytes.
+TEST_F(OutgoingParcels, TravelInAnEnvelopeThatOnlyTheUpperNodeOpens) {
+    crypto::DistinguishedName subject;
+    subject.common_name = "province envelopes";
+    crypto::IssueOptions options;
+    options.not_before = seconds(std::chrono::hours(-1));
+    options.not_after = seconds(std::chrono::hours(24));
+    options.encryption = true;
+    const auto key = crypto::SigningKey::generate_p256();
+    const auto certificate = must(authority_.issue(subject, key.public_key(), options));
+    const auto upper = must(crypto::EnvelopeKey::create(key, certificate));
+    certificates_.upper.emplace("province", certificate);
+    rebind();
+
+    for (const std::size_t count : {1u, 2000u}) {  // with the task, and as a stream
+        const std::string canary = "canary" + std::string(100, 'v');
+        const std::string original = sign(rows(static_cast<int>(count), static_cast<int>(count), canary));
+        const Answer answer = put(std::to_string(count), original);
+        ASSERT_EQ(answer.outcome.kind(), Outcome::CREATED) << answer.code;
+        std::string first;
+        for (int attempt = 0; attempt < 2; ++attempt) {
+            const auto task = next_put();
+            std::string body = task.put().body();
+            char buffer[65536];
+            for (ssize_t size = 1; !task.put().has_body() && size > 0;) {
+                size = ::read(stream_.get(), buffer, sizeof buffer);
+                body.append(buffer, static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+            }
+            EXPECT_EQ(body.size(), task.put().length());
+            EXPECT_EQ(body.find("canary"), std::string::npos);
+            EXPECT_EQ(body.find("manifest"), std::string::npos);
+            EXPECT_EQ(body.find("original_digest"), std::string::npos);
+            EXPECT_TRUE(attempt == 0 || body == first);
+            first = body;
+            report(task, attempt == 0 ? 0 : 201, attempt == 0 ? "" : upper_receipt(origin_of(answer), as_bytes(body)));
+        }
+        EXPECT_EQ(state_of(answer, "province"), "delivered");
+
+        crypto::EnvelopeReader reader;
+        Bytes cipher;
+        const auto sink = [&cipher](std::uint64_t, ByteView piece) -> Result<void> {
+            cipher.insert(cipher.end(), piece.begin(), piece.end());
+            return {};
+        };
+        ASSERT_TRUE(reader.feed(0, as_bytes(first), sink));
+        ASSERT_TRUE(reader.finish());
+        ASSERT_TRUE(upper.is_recipient(reader.recipient()));
+        crypto::GcmOpener opener(upper.unwrap(reader.recipient(), crypto::system_random()).view(), reader.nonce());
+        Bytes parcel;
+        opener.update(cipher, parcel);
+        ASSERT_TRUE(opener.finish(reader.tag(), parcel));
+        EXPECT_NE(as_text(parcel).find(original), std::string_view::npos);
+    }
 }
 
 }  // namespace

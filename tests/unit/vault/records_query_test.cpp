@@ -12,6 +12,7 @@ using boundary::GatewayReply;
 using boundary::GatewayRequest;
 
 constexpr std::string_view kCatalog = "administrative-penalty";
+constexpr std::int32_t kReceivedDay = 20779;  // 2026-11-22
 constexpr std::string_view kCanonical =
     "{\"CF_WSH\":\"\xE7\xBD\x9A\\\"1\\\"\xE5\x8F\xB7\",\"CF_XDR_MC\":\"\xE5\xBC\xA0\xE4\xB8\x89\xE4\xB8\xB0\"}";
 
@@ -45,7 +46,8 @@ protected:
             .handle();
     }
     // A submission with one record about `subject`.
-    void add_record(std::string_view subject, storage::rows::Submission::State state) {
+    std::string add_record(std::string_view subject, storage::rows::Submission::State state,
+                           const std::function<void(storage::rows::RecordBlock::Record&)>& change_it = nullptr) {
         const auto id =
             storage::make_submission_id(clock_->now().time_since_epoch().count(), crypto::system_random().array<10>());
         const auto key = crypto::system_random().array<32>();
@@ -57,16 +59,22 @@ protected:
             const Bytes wrapped = must(keys_->wrap_data_key(kUnit, id, key));
             row.set_wrapped_key(wrapped.data(), wrapped.size());
             row.set_blocks(1);
+            row.set_received_day(kReceivedDay);
             must(storage::put_submission(transaction, id, row));
             storage::rows::RecordBlock block;
             auto* record = block.add_records();
             record->set_canonical(std::string(kCanonical));
             record->set_subject(std::string(subject));
+            record->set_line(2);
+            if (change_it) {
+                change_it(*record);
+            }
             const storage::RecordSealer sealer(id, key);
             must(storage::put_record_block(transaction, id, 0, sealer.seal_block(0, block)));
             must(storage::put_subject_entry(transaction, storage::subject_key(keys_->index(), kCatalog, subject),
                                             {id, 0}));
         });
+        return storage::to_text(id) + "-2";
     }
     GatewayReply query(const std::string& handle, std::string_view subject, const std::string& purpose) {
         GatewayRequest request;
@@ -101,9 +109,54 @@ TEST_F(RecordsQueryTest, AnswersMaskedRecordsWithAReceiptOfTheQuery) {
 }
 
 TEST_F(RecordsQueryTest, ShowsUnmaskedRecordsToWhoMaySeeThem) {
-    add_record(kOtherUnit, storage::rows::Submission::ACCEPTED);
+    const auto name = add_record(kOtherUnit, storage::rows::Submission::ACCEPTED);
     ASSERT_EQ(query(connect({"special_operator"}), kOtherUnit, "review").records().count(), 1U);
-    EXPECT_EQ(gateway_->receive().text().part(), kCanonical);
+    EXPECT_EQ(gateway_->receive().text().part(), std::string(kCanonical.substr(0, kCanonical.size() - 1)) +
+                                                     ",\"XF_RECORD\":\"" + name + "\",\"XF_VERSION\":\"1\"}");
+}
+
+TEST_F(RecordsQueryTest, SaysWhichRecordsWereReportedLateByTheDayTheFirstNodeTookThem) {
+    const struct {
+        std::function<void(storage::rows::RecordBlock::Record&)> change_it;
+        std::string_view expected;
+    } cases[] = {
+        {nullptr, ""},
+        {[](auto& record) { record.set_due(kReceivedDay); }, ""},
+        {[](auto& record) { record.set_due(kReceivedDay - 1); }, "late"},
+        {[](auto& record) {
+             record.set_due(kReceivedDay + 1);
+             record.set_due_earliest(kReceivedDay);
+         },
+         ""},
+        {[](auto& record) {
+             record.set_due(kReceivedDay + 1);
+             record.set_due_earliest(kReceivedDay - 1);
+         },
+         "provisional"},
+        // A correction today is no report: the first one counts.
+        {[](auto& record) {
+             record.set_due(kReceivedDay - 1);
+             record.set_version(2);
+             record.set_first_submission(std::string(16, 'f'));
+             record.set_first_line(3);
+             record.set_reported_day(kReceivedDay - 1);
+         },
+         ""},
+    };
+    const std::string handle = connect({"special_operator"});
+    for (const auto& [change_it, expected] : cases) {
+        clock_->advance(std::chrono::milliseconds{1});  // the newest comes first
+        add_record(kOtherUnit, storage::rows::Submission::ACCEPTED, change_it);
+        const auto count = query(handle, kOtherUnit, "review").records().count();
+        const std::string newest = gateway_->receive().text().part();
+        EXPECT_EQ(newest.find("XF_LATE") == std::string::npos, expected.empty()) << newest;
+        if (!expected.empty()) {
+            EXPECT_NE(newest.find("\"XF_LATE\":\"" + std::string(expected) + "\""), std::string::npos) << newest;
+        }
+        for (std::uint64_t i = 1; i < count; ++i) {
+            gateway_->receive();
+        }
+    }
 }
 
 TEST_F(RecordsQueryTest, ShowsOnlyWhatIsAccepted) {

@@ -1,0 +1,85 @@
+// 4073-4089: damage that editors, spreadsheets and conversions do to single values.
+#include "policies/codes_tables.hpp"
+
+namespace xinfu::policies::tables {
+namespace {
+
+constexpr CodeText kCodes[] = {
+    {"XF-4073", 0, Retry::never, "Private-use character", "含有自造字",
+     "The value contains a private-use character (U+{0}), which looks different on every computer.",
+     "内容含有自造字（私用区字符 U+{0}），在不同计算机上显示不同。",
+     "Type the standard character instead; GB 18030-2022 has nearly all rare ones.",
+     "请改用标准字符；GB 18030-2022 已收录绝大多数生僻字。"},
+    {"XF-4074", 0, Retry::never, "Zero-width character", "含有零宽字符",
+     "The value contains a character without width (U+{0}), so two values that look alike differ.",
+     "内容含有零宽字符（U+{0}），看似相同的内容实际不同。", "Type the value again instead of copying it.",
+     "请重新录入，不要复制粘贴。"},
+    {"XF-4075", 0, Retry::never, "Character that turns the writing round", "含有双向控制字符",
+     "The value contains a bidirectional control (U+{0}), which shows text in another order than it is stored.",
+     "内容含有双向控制字符（U+{0}），显示顺序与实际内容不同。", "Type the value again instead of copying it.",
+     "请重新录入，不要复制粘贴。"},
+    {"XF-4076", 0, Retry::never, "Characters were lost", "字符已丢失",
+     "The value contains U+FFFD, which stands where a conversion lost a character.",
+     "内容含有替换符 U+FFFD，说明转换编码时已丢失字符。", "Export again from the source system as \"CSV UTF-8\".",
+     "请从源系统重新导出为 “CSV UTF-8”。"},
+    {"XF-4077", 0, Retry::never, "Margins tidied", "已去除首尾多余字符",
+     "Tabs, wide spaces, a leading apostrophe or =\"…\" around the value were left out.",
+     "已去除内容首尾的制表符、全角空格、前导单引号或 =\"…\"。",
+     "Nothing must be done; the original file is kept as it came.", "无需处理；原始文件按原样保存。"},
+    {"XF-4078", 0, Retry::never, "Number in scientific notation", "科学计数法",
+     "A spreadsheet turned the value into scientific notation, such as 9.13E+17: digits are lost.",
+     "内容被电子表格转换为科学计数法（如 9.13E+17），部分数字已丢失。",
+     "Set the column to text before typing, and type the value again from the document.",
+     "请先将该列设为“文本”格式，再对照原件重新录入。"},
+    {"XF-4079", 0, Retry::never, "Digits after the fifteenth became zeros", "第 15 位以后变为 0",
+     "A spreadsheet keeps fifteen digits: the last digits became zeros.",
+     "电子表格只保留 15 位数字，其后各位已变为 0。",
+     "Set the column to text before typing, and type the value again from the document.",
+     "请先将该列设为“文本”格式，再对照原件重新录入。"},
+    {"XF-4080", 0, Retry::never, "Leading zeros lost", "前导零丢失",
+     "A spreadsheet dropped leading zeros; with them the value would be {0}.", "电子表格去掉了前导零，补齐后应为 {0}。",
+     "Set the column to text and type the value with its zeros.", "请将该列设为“文本”格式，并补齐前导零。"},
+    {"XF-4081", 0, Retry::never, "Thousands separators", "含有千位分隔符", "The number contains thousands separators.",
+     "数值中含有千位分隔符。", "Write digits and at most one point: 1234.5, not 1,234.5.",
+     "请只填写数字和小数点：1234.5，而不是 1,234.5。"},
+    {"XF-4082", 0, Retry::never, "Date turned into a number", "日期变成了数字",
+     "A spreadsheet shows the date as the number of days since 1900; it would be {0}.",
+     "日期被电子表格显示为 1900 年以来的天数，对应日期为 {0}。",
+     "Set the column to a date format, or to text, and save again.", "请将该列设为“日期”或“文本”格式后重新保存。"},
+    {"XF-4083", 0, Retry::never, "Time of day given", "日期含有时间",
+     "The date carries a time of day, which this field has no place for.", "日期中含有时间部分，该字段只填日期。",
+     "Write the date alone, like 2026-09-30.", "请只填写日期，如 2026-09-30。"},
+    {"XF-4084", 0, Retry::never, "Year unclear", "年份不明确",
+     "The date's year does not come first with four digits, so day, month and year cannot be told apart.",
+     "日期未以四位年份开头，年、月、日无法确定。", "Write dates like 2026-09-30 or 2026/9/30.",
+     "请按 2026-09-30 或 2026/9/30 的格式填写。"},
+    {"XF-4085", 0, Retry::never, "Spreadsheet error instead of a value", "单元格为错误值",
+     "The cell shows {0} instead of a value.", "单元格内容为 {0}，不是有效值。",
+     "Correct the formula, or widen the column where it shows ####, and save again.",
+     "请更正公式；若显示为 ####，请加宽列后重新保存。"},
+    {"XF-4086", 0, Retry::never, "Text damaged by a conversion", "文字在转换中损坏",
+     "The text shows the damage of a wrong conversion near \"{0}\".", "文字在“{0}”附近出现编码转换造成的乱码。",
+     "Copy the text again from the original document and save as \"CSV UTF-8\".",
+     "请从原始文件重新复制，并另存为 “CSV UTF-8”。"},
+    {"XF-4087", 0, Retry::never, "Pinyin inside the text", "文字中夹有拼音",
+     "The text has pinyin in brackets after single characters, near \"{0}\".", "文字中单字后夹有括注拼音，见“{0}”。",
+     "Copy the text from the decision itself, not from a converted web page.",
+     "请从决定书原文复制，不要使用经过转换的网页。"},
+    {"XF-4088", 0, Retry::never, "Formula without a value", "公式没有计算结果",
+     "The cell holds a formula whose value was never stored; formulas are not calculated here.",
+     "单元格为公式且未保存计算结果；系统不计算公式。",
+     "Open the workbook in Excel or WPS and save it, or paste the value.",
+     "请用 Excel 或 WPS 打开并保存，或粘贴为数值。"},
+    {"XF-4089", 0, Retry::never, "Value of a formula", "取自公式结果",
+     "The cell holds a formula; the value that the spreadsheet stored last was taken.",
+     "单元格为公式，系统采用了电子表格最后保存的结果。", "Paste values instead of formulas to be sure.",
+     "为稳妥起见请粘贴为数值。"},
+};
+
+}  // namespace
+
+std::span<const CodeText> values() {
+    return kCodes;
+}
+
+}  // namespace xinfu::policies::tables
