@@ -259,6 +259,9 @@ error_code Engine::feed(ByteView arrived, std::span<std::uint8_t> target, std::s
     impl.target_ = {};
     delivered = impl.delivered_;
     if (impl.failure_) {
+        if (!impl.complete_) {
+            delivered = 0;  // data may have ridden behind the last handshake message, and the failure behind the data
+        }
         return impl.failure_;
     }
 
@@ -284,6 +287,9 @@ error_code Engine::feed(ByteView arrived, std::span<std::uint8_t> target, std::s
 
 std::size_t Engine::read(std::span<std::uint8_t> target) {
     Impl& impl = *impl_;
+    if (!impl.complete_) {
+        return 0;
+    }
     const std::size_t count = std::min(target.size(), impl.kept_.size() - impl.kept_from_);
     std::copy_n(impl.kept_.begin() + static_cast<std::ptrdiff_t>(impl.kept_from_), count, target.begin());
     impl.kept_from_ += count;

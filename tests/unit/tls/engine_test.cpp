@@ -76,6 +76,33 @@ Bytes filled(std::size_t size) {
     return bytes;
 }
 
+// Found by fuzzing: the client's last flight, data and damage in one feed handed the data out of a handshake that never
+// was complete.
+TEST(Engine, HandsNothingOutWhenDamageFollowsDataInTheHandshakesLastFeed) {
+    const Pki& pki = Pki::get();
+    for (const std::size_t room : {std::size_t{0}, std::size_t{100}}) {
+        auto server = Engine::server(pki.server(), pki.signer("server.key", true));
+        auto client = Engine::client(pki.client("dept", true), "city.test", 443).value();
+        Bytes got;
+        move(*client, *server, got, kWhole);
+        move(*server, *client, got, kWhole);
+        ASSERT_TRUE(client->complete());
+        ASSERT_FALSE(server->complete());
+        ASSERT_FALSE(client->send(filled(50)));
+        Bytes last;
+        client->take_output(last);
+        last.insert(last.end(), {0x17, 0x03, 0x03, 0x00, 0x20});
+        last.insert(last.end(), 32, 0x55);
+        Bytes target(room);
+        std::size_t delivered = 0;
+        EXPECT_TRUE(server->feed(last, target, delivered));
+        EXPECT_FALSE(server->complete());
+        EXPECT_EQ(delivered, 0U);
+        Bytes later(100);
+        EXPECT_EQ(server->read(later), 0U);
+    }
+}
+
 TEST(Engine, CompletesWithAProvenCertificateOfAnybody) {
     for (const auto& [who, tls13, suite] : std::vector<std::tuple<std::string, bool, std::string>>{
              {"dept", true, "AES_256_GCM_SHA384"},
