@@ -28,10 +28,11 @@ inline constexpr std::string_view read_checkpoint = "read_checkpoint";  // check
 inline constexpr std::string_view read_entries = "read_entries";        // what the log's leaves say
 inline constexpr std::string_view read_route = "read_route";
 inline constexpr std::string_view read_status = "read_status";
+inline constexpr std::string_view read_quality = "read_quality";  // figures of what units hand in
 inline constexpr std::string_view open_session = "open_session";
 inline constexpr std::string_view all[] = {submit,       check,        relay,         query,         read_submission,
                                            read_receipt, read_defects, read_original, read_catalogs, read_checkpoint,
-                                           read_entries, read_route,   read_status,   open_session};
+                                           read_entries, read_route,   read_status,   read_quality,  open_session};
 }  // namespace verb
 
 enum class Scope { own_unit, node_units, all };           // whose affairs a grant covers

@@ -56,6 +56,7 @@ enum class Table : std::uint8_t {
     keys = 46,                 // name -> wrapped key
     objects = 47,              // object id (16) -> rows.proto Object: files that committed rows name
     uploads = 48,              // upload id (16) -> rows.proto Upload
+    quality = 49,              // month (u32 BE), unit, catalog -> rows.proto Quality
     count = 64
 };
 

@@ -68,6 +68,7 @@ constexpr NamedTable kTables[] = {
     {Table::keys, "keys", false},
     {Table::objects, "objects", false},
     {Table::uploads, "uploads", false},
+    {Table::quality, "quality", false},
 };
 constexpr auto kTableSlots = static_cast<std::size_t>(Table::count);
 

@@ -94,6 +94,7 @@ std::string_view act_name(Act act) {
         case Act::open_session: return "open_session";
         case Act::close_session: return "close_session";
         case Act::get_status: return "read_status";
+        case Act::read_quality: return "read_quality";
         case Act::describe_uploads: return "describe_uploads";
         case Act::open_upload: return "open_upload";
         case Act::get_upload: return "read_upload";

@@ -22,7 +22,7 @@ using Answer = std::optional<Response>;
 using Call = RequestCaller::Call;
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kRecordsBytesMax = std::size_t{16} << 20;  // of one query's answer
+constexpr std::size_t kTextsBytesMax = std::size_t{16} << 20;    // of one answer that is held whole
 constexpr std::size_t kWarningsBytesMax = std::size_t{4} << 20;  // kept until the errors are through
 constexpr std::size_t kPieceBytes = 32 * 1024;
 constexpr std::string_view kTextType = "text/plain; charset=utf-8";
@@ -79,6 +79,23 @@ asio::awaitable<std::optional<GatewayReply>> next_part(Call& call) {
         co_return std::nullopt;
     }
     co_return std::move(reply->message);
+}
+
+// The text parts that follow, together at most kTextsBytesMax. Empty: something else came, or nothing.
+asio::awaitable<std::optional<std::vector<std::string>>> collect_texts(Call& call, bool more) {
+    std::vector<std::string> texts;
+    std::size_t size = 0;
+    while (more) {
+        auto waiting = next_part(call);
+        auto part = co_await std::move(waiting);
+        if (!part || !part->has_text() || size > kTextsBytesMax) {
+            co_return std::nullopt;
+        }
+        more = part->more();
+        size += part->text().part().size();
+        texts.push_back(std::move(*part->mutable_text()->mutable_part()));
+    }
+    co_return texts;
 }
 
 // Text parts, passed on as they come.
@@ -330,19 +347,32 @@ asio::awaitable<Answer> query_records(Connection& connection, Request& request, 
         co_return disagreement();
     }
     const boundary::RecordsResult result = reply->message.records();
-    std::vector<std::string> records;
-    std::size_t size = 0;
-    for (bool more = reply->message.more(); more;) {
-        auto waiting = next_part(call);
-        auto part = co_await std::move(waiting);
-        if (!part || !part->has_text() || size > kRecordsBytesMax) {
-            co_return disagreement();
-        }
-        more = part->more();
-        size += part->text().part().size();
-        records.push_back(std::move(*part->mutable_text()->mutable_part()));
+    auto collecting = collect_texts(call, reply->message.more());
+    const auto records = co_await std::move(collecting);
+    co_return records ? render_records(result, *records) : disagreement();
+}
+
+asio::awaitable<Answer> read_quality(Connection& connection, GatewayRequest question) {
+    Call call;
+    Answer response;
+    auto asking = ask(connection, std::move(question), call, response);
+    auto reply = co_await std::move(asking);
+    if (!reply) {
+        co_return response;
     }
-    co_return render_records(result, records);
+    if (!reply->message.has_quality()) {
+        co_return disagreement();
+    }
+    auto collecting = collect_texts(call, reply->message.more());
+    const auto parts = co_await std::move(collecting);
+    if (!parts) {
+        co_return disagreement();
+    }
+    std::string report;
+    for (const auto& part : *parts) {
+        report += part;
+    }
+    co_return render_quality(reply->message.quality(), report);
 }
 
 asio::awaitable<Answer> open_session(Connection& connection, Request& request) {
@@ -460,6 +490,9 @@ asio::awaitable<Answer> read(Connection& connection, Request& request, Route rou
             return relay_text(connection, request, std::move(question), text_head("application/octet-stream", cache));
         case Act::open_session: return open_session(connection, request);
         case Act::close_session: question.mutable_close_session(); return ask_one(connection, std::move(question));
+        case Act::read_quality:
+            question.mutable_read_quality()->set_month(parse_month(route.first).value_or(0));
+            return read_quality(connection, std::move(question));
         default: break;
     }
     question.mutable_get_status();

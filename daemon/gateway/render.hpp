@@ -47,6 +47,9 @@ std::string quote_json(std::string_view text);  // with its quotation marks
 // `{"records":[` ... the canonical records, already JSON ... `],"count":n,"receipt":"..."}`
 Response render_records(const boundary::RecordsResult& result, const std::vector<std::string>& records);
 
+// `{"report":` ... the canonical report, already JSON ... `,"receipt":"..."}`
+Response render_quality(const boundary::QualityReport& quality, const std::string& report);
+
 // CSV for Excel: UTF-8 with BOM, CRLF. Cells that a spreadsheet would take for a formula get a leading apostrophe.
 std::string csv_row(const std::vector<std::string>& cells);
 std::string defects_csv_head();

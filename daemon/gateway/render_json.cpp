@@ -374,6 +374,14 @@ Response render_records(const boundary::RecordsResult& result, const std::vector
     return {.status = 200, .content_type = "application/json", .body = std::move(body), .headers = {}, .close = false};
 }
 
+Response render_quality(const boundary::QualityReport& quality, const std::string& report) {
+    return {.status = 200,
+            .content_type = "application/json",
+            .body = "{\"report\":" + report + ",\"receipt\":" + quote_json(quality.receipt()) + "}\n",
+            .headers = {},
+            .close = false};
+}
+
 std::optional<std::map<std::string, std::string>> parse_texts(std::string_view body,
                                                               const std::vector<std::string>& wanted,
                                                               const std::vector<std::string>& optional,

@@ -30,6 +30,7 @@ enum class Act {
     open_session,
     close_session,
     get_status,
+    read_quality,  // first: "YYYY-MM", empty: the current month
     describe_uploads,
     open_upload,
     get_upload,  // first: id, as in the next two

@@ -223,16 +223,23 @@ asio::awaitable<std::string> Server::vault_metrics(bool& ready) {
     }
     boundary::GatewayRequest request;
     request.mutable_get_metrics();
-    auto asking = link->requests->ask(std::move(request));
-    const auto reply = co_await std::move(asking);
+    auto starting = link->requests->start(std::move(request));
+    auto call = co_await std::move(starting);
     std::string text;
-    if (reply && reply->message.has_metrics()) {
+    for (bool more = call.has_value(); more;) {
+        auto waiting = call->next();
+        const auto reply = co_await std::move(waiting);
+        if (!reply || !reply->message.has_metrics()) {
+            ready = false;
+            break;
+        }
         ready = reply->message.metrics().ready();
         for (const auto& sample : reply->message.metrics().samples()) {
             std::array<char, 64> value{};
             std::snprintf(value.data(), value.size(), " %.17g\n", sample.value());
             text += sample.name() + value.data();
         }
+        more = reply->message.more();
     }
     co_return text;
 }

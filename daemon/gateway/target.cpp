@@ -135,6 +135,21 @@ bool is_identifier(std::string_view text) {
     });
 }
 
+std::optional<std::uint32_t> parse_month(std::string_view text) {
+    if (text.size() != 7 || text[4] != '-') {
+        return std::nullopt;
+    }
+    std::uint32_t number = 0;
+    for (const char c : {text[0], text[1], text[2], text[3], text[5], text[6]}) {
+        if (!is_digit(c)) {
+            return std::nullopt;
+        }
+        number = number * 10 + static_cast<std::uint32_t>(c - '0');
+    }
+    const bool exists = number >= 200000 && number % 100 >= 1 && number % 100 <= 12;
+    return exists ? std::optional(number) : std::nullopt;
+}
+
 std::optional<std::uint32_t> parse_tile_level(std::string_view text) {
     const auto level = parse_decimal(text);
     return level && *level <= kTileLevelMax ? level : std::nullopt;

@@ -30,6 +30,9 @@ bool is_submission_name(std::string_view text);
 // What catalogs, routes and submissions are called: 1 to 64 of a-z, A-Z, 0-9, ".", "_" and "-".
 bool is_identifier(std::string_view text);
 
+// "2026-11" as 202611. Only months of the years 2000 to 9999.
+std::optional<std::uint32_t> parse_month(std::string_view text);
+
 // Well-formed UTF-8: no surrogates, no longer forms than needed, nothing above U+10FFFF.
 bool is_utf8(std::string_view text);
 

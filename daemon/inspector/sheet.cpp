@@ -247,6 +247,7 @@ void Sheet::take_record(const Row& row) {
                                    [](std::string_view cell) { return policies::trim(cell).empty(); }));
     if (!fits) {
         ++defective_;
+        ++quality_.incomplete;
         outbox_.add_row_defect(row.line, "XF-4001", {std::to_string(cells.size()), std::to_string(columns_.size())});
         return;
     }
@@ -260,6 +261,7 @@ void Sheet::take_record(const Row& row) {
     }
     if (size > kRecordSizeBytesMax) {
         ++defective_;
+        ++quality_.inaccurate;
         outbox_.add_row_defect(row.line, "XF-4072", {std::to_string(kRecordSizeBytesMax)});
         return;
     }
@@ -272,6 +274,7 @@ void Sheet::take_record(const Row& row) {
     if (relayed_ && checked_.due) {
         forget_lateness();
     }
+    policies::count_quality(catalog(), by_field_, checked_, quality_);
     if (!checked_.findings.empty()) {
         outbox_.add_findings(catalog(), row.line, checked_);
     }
@@ -347,6 +350,15 @@ void Sheet::tell_counts(boundary::Verdict& verdict) const {
     verdict.set_warned(warned_);
     verdict.set_defects_total(outbox_.errors());
     verdict.set_warnings_total(outbox_.warnings());
+    if (!changes_records()) {
+        auto& quality = *verdict.mutable_quality();
+        quality.set_incomplete(quality_.incomplete);
+        quality.set_inaccurate(quality_.inaccurate);
+        quality.set_unreasonable(quality_.unreasonable);
+        quality.set_coded(quality_.coded);
+        quality.set_wrong_code(quality_.wrong_code);
+        quality.set_repeated_code(quality_.repeated_code);
+    }
 }
 
 }  // namespace xinfu::inspector

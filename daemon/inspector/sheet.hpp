@@ -17,6 +17,7 @@
 #include "daemon/inspector/outbox.hpp"
 #include "daemon/inspector/row_reader.hpp"
 #include "policies/catalog.hpp"
+#include "policies/quality.hpp"
 #include "policies/working_days.hpp"
 
 namespace xinfu::inspector {
@@ -88,6 +89,7 @@ private:
     std::uint64_t records_ = 0;
     std::uint64_t defective_ = 0;
     std::uint64_t warned_ = 0;
+    policies::QualityCounts quality_;  // rows that change records are not counted
 };
 
 }  // namespace xinfu::inspector

@@ -232,13 +232,17 @@ Result<Overtaken> look_at_clashes(const storage::ReadTransaction& transaction, c
 
 Result<std::vector<boundary::Defect>> take_back(storage::WriteTransaction& transaction, ByteView index_key,
                                                 std::string_view catalog, const storage::RecordSealer& sealer,
-                                                const storage::SubmissionId& self, const Overtaken& overtaken) {
+                                                const storage::SubmissionId& self, const Overtaken& overtaken,
+                                                TermCounts& terms) {
     std::vector<boundary::Defect> defects;
     for (const auto* slots : {&overtaken.duplicates, &overtaken.known_otherwise}) {
         for (const std::uint32_t slot : *slots) {
             const auto record = storage::find_record(transaction, sealer, self, slot);
             if (!record) {
                 return record.error();
+            }
+            if (*record) {
+                terms.remove(**record);
             }
             if (slots == &overtaken.known_otherwise) {
                 boundary::Defect defect;

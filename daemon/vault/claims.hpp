@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "daemon/vault/record_reader.hpp"
+#include "daemon/vault/report_term.hpp"
 #include "storage/records.hpp"
 
 namespace xinfu::vault {
@@ -65,9 +66,11 @@ struct Overtaken {
 };
 Result<Overtaken> look_at_clashes(const storage::ReadTransaction& transaction, const storage::SubmissionId& self);
 
-// Takes the overtaken records back, with their notes. Answers the defects of those that are known with other bytes.
+// Takes the overtaken records back, with their notes, and their terms out of `terms`. Answers the defects of those that
+// are known with other bytes.
 Result<std::vector<boundary::Defect>> take_back(storage::WriteTransaction& transaction, ByteView index_key,
                                                 std::string_view catalog, const storage::RecordSealer& sealer,
-                                                const storage::SubmissionId& self, const Overtaken& overtaken);
+                                                const storage::SubmissionId& self, const Overtaken& overtaken,
+                                                TermCounts& terms);
 
 }  // namespace xinfu::vault

@@ -7,6 +7,7 @@
 #include "daemon/vault/exchange.hpp"
 #include "daemon/vault/operations.hpp"
 #include "daemon/vault/parcel_builder.hpp"
+#include "daemon/vault/quality.hpp"
 #include "storage/accounts.hpp"
 #include "storage/error.hpp"
 #include "storage/packs.hpp"
@@ -453,6 +454,9 @@ Result<void> CommitSubmission::refuse(storage::Batch& batch, const Candidate& ca
         }
     }
     decision.id = candidate.id;
+    if (const auto counted = count_file(batch, candidate, decision, {}); !counted) {
+        return counted.error();
+    }
     return take_number(batch, candidate);
 }
 
@@ -511,8 +515,12 @@ Result<void> CommitSubmission::accept(storage::Batch& batch, const Candidate& ca
             return put.error();
         }
     }
-    if (const auto stored = store(batch, candidate, findings, row); !stored) {
+    TermCounts terms = candidate.staged_terms;
+    if (const auto stored = store(batch, candidate, findings, row, terms); !stored) {
         return stored.error();
+    }
+    if (const auto counted = count_file(batch, candidate, decision, terms.reported_on(row.received_day())); !counted) {
+        return counted.error();
     }
     if (!pending) {
         if (decision.counts.stored() > 0) {
@@ -544,11 +552,11 @@ Result<void> CommitSubmission::accept(storage::Batch& batch, const Candidate& ca
 
 // Records: those staged become visible with the row; those overtaken are taken back; the rest is written here.
 Result<void> CommitSubmission::store(storage::Batch& batch, const Candidate& candidate, const Findings& findings,
-                                     Submission& row) const {
+                                     Submission& row, TermCounts& terms) const {
     auto& transaction = batch.transaction();
     const bool pending = row.state() == Submission::PENDING;
     const auto taken = take_back(transaction, context_.keys.index(), candidate.catalog->name(), *candidate.sealer,
-                                 candidate.id, findings.overtaken);
+                                 candidate.id, findings.overtaken, terms);
     if (!taken) {
         return taken.error();
     }
@@ -572,6 +580,11 @@ Result<void> CommitSubmission::store(storage::Batch& batch, const Candidate& can
                              candidate.id, row.time_ms(), candidate.records, findings.operations, next_block);
         row.set_blocks(next_block);
         return applied;
+    }
+    for (std::size_t i = 0; i < candidate.records.size(); ++i) {
+        if (findings.judged.fates[i] == Fate::fresh) {
+            terms.add(candidate.records[i]);
+        }
     }
     const auto stored = store_records(transaction, *candidate.sealer, candidate.id, candidate.records, findings.judged,
                                       pending, next_block);

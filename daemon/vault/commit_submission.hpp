@@ -17,6 +17,8 @@
 #include "daemon/vault/context.hpp"
 #include "daemon/vault/keys.hpp"
 #include "daemon/vault/record_reader.hpp"
+#include "daemon/vault/report_term.hpp"
+#include "policies/quality.hpp"
 #include "storage/parcels.hpp"
 #include "storage/records.hpp"
 
@@ -62,6 +64,11 @@ struct Candidate {
     std::uint64_t defects_total = 0;
     std::uint64_t warnings_total = 0;
     std::vector<boundary::Defect> defects;
+
+    // For the figures of quality: what is wrong with the records by themselves, not with how they fit what is stored.
+    policies::QualityCounts quality;
+    std::uint64_t defective_themselves = 0;
+    TermCounts staged_terms;  // of records staged as new
 
     // Its records: those staged in earlier operations, and the rest.
     bool staged = false;
@@ -120,7 +127,7 @@ private:
     Result<void> accept(storage::Batch& batch, const Candidate& candidate, const Findings& findings,
                         Decision& decision) const;
     Result<void> store(storage::Batch& batch, const Candidate& candidate, const Findings& findings,
-                       storage::rows::Submission& row) const;
+                       storage::rows::Submission& row, TermCounts& terms) const;
     Result<void> send_on(storage::Batch& batch, const Candidate& candidate, storage::rows::Submission& row,
                          Decision& decision) const;
     Result<void> take_number(storage::Batch& batch, const Candidate& candidate) const;

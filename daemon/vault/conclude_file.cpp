@@ -102,17 +102,19 @@ asio::awaitable<Result<void>> Intake::Submission::settle_clashes() {
     struct Settled {
         std::uint64_t duplicates = 0;
         std::vector<boundary::Defect> defects;
+        TermCounts terms;
     };
     auto settled = std::make_shared<Settled>();
     std::function<Result<void>(storage::Batch&)> apply =
         [settled, candidate = candidate_, &keys = context_.keys](storage::Batch& batch) -> Result<void> {
         *settled = {};
+        settled->terms = candidate->staged_terms;
         const auto overtaken = look_at_clashes(batch.transaction(), candidate->id);
         if (!overtaken) {
             return overtaken.error();
         }
         auto defects = take_back(batch.transaction(), keys.index(), candidate->catalog->name(), *candidate->sealer,
-                                 candidate->id, *overtaken);
+                                 candidate->id, *overtaken, settled->terms);
         if (!defects) {
             return defects.error();
         }
@@ -128,6 +130,7 @@ asio::awaitable<Result<void>> Intake::Submission::settle_clashes() {
     const auto found = settled->defects.size();
     candidate.staged_stored -= settled->duplicates + found;
     candidate.staged_duplicates += settled->duplicates;
+    candidate.staged_terms = std::move(settled->terms);
     candidate.defective += found;
     candidate.defects_total += found;
     for (auto& defect : settled->defects) {

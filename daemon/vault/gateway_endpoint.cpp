@@ -19,6 +19,7 @@
 #include "daemon/vault/identity.hpp"
 #include "daemon/vault/log_service.hpp"
 #include "daemon/vault/metrics.hpp"
+#include "daemon/vault/quality.hpp"
 #include "daemon/vault/records_query.hpp"
 #include "daemon/vault/submission_views.hpp"
 
@@ -32,6 +33,7 @@ namespace verb = policies::verb;
 constexpr std::size_t kTokenSizeMax = 256;
 constexpr std::size_t kNameSizeMax = 256;  // of catalogs, ids, routes: what a path may hold at all
 constexpr std::uint64_t kRefusalsMax = 1'000'000;
+constexpr int kSamplesPerPart = 200;  // of metrics, in one packet
 
 }  // namespace
 
@@ -132,10 +134,26 @@ asio::awaitable<void> get_status(GatewayServices& services, RequestPointer reque
 }
 
 asio::awaitable<void> get_metrics(GatewayServices& services, RequestPointer request) {
-    GatewayReply reply;
-    services.context.metrics.fill(*reply.mutable_metrics());
-    reply.mutable_metrics()->set_ready(services.ready());
-    return answer(request, std::move(reply));
+    boundary::MetricsView all;
+    services.context.metrics.fill(all);
+    if (const auto filled = fill_quality(services.context, all); !filled) {
+        services.context.metrics.add("xinfu_vault_faults_total");  // the others are told nevertheless
+    }
+    const bool ready = services.ready();
+    int at = 0;
+    do {
+        GatewayReply reply;
+        auto& part = *reply.mutable_metrics();
+        part.set_ready(ready);
+        for (const int end = std::min(at + kSamplesPerPart, all.samples_size()); at < end; ++at) {
+            part.mutable_samples()->Add(std::move(*all.mutable_samples(at)));
+        }
+        reply.set_more(at < all.samples_size());
+        auto answering = request->reply(std::move(reply), boundary::Descriptor{});
+        if (const auto answered = co_await std::move(answering); !answered) {
+            co_return;
+        }
+    } while (at < all.samples_size());
 }
 
 template <asio::awaitable<void> (*kHandler)(Context&, ExchangePointer)>
@@ -187,6 +205,8 @@ constexpr auto kTable = std::to_array<Row>({
          return services.sessions.close(services.context, std::move(request));
      }},
     {GatewayRequest::kGetStatus, Needs::session, verb::read_status, "read_status", Leaves::once, "status", get_status},
+    {GatewayRequest::kReadQuality, Needs::session, verb::read_quality, "read_quality", Leaves::by_use_case, "",
+     with_context<read_quality>},
     {GatewayRequest::kGetMetrics, Needs::nothing, "", "", Leaves::by_use_case, "", get_metrics},
 });
 

@@ -313,14 +313,6 @@ Result<void> count_withdrawal(storage::WriteTransaction& transaction, const stor
 
 }  // namespace
 
-ReportTerm report_term(const storage::rows::RecordBlock::Record& record, const Submission& submission) {
-    ReportTerm term;
-    term.due = record.has_due() ? std::optional(record.due()) : std::nullopt;
-    term.due_earliest = record.has_due_earliest() ? std::optional(record.due_earliest()) : std::nullopt;
-    term.reported_day = record.version() > 0 ? record.reported_day() : submission.received_day();
-    return term;
-}
-
 Result<JudgedOperations> judge_operations(const storage::ReadTransaction& transaction, const OperationsScope& scope,
                                           std::span<const PreparedRecord> records) {
     JudgedOperations judged;

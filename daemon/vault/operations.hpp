@@ -19,6 +19,7 @@
 #include "daemon/boundary/common.pb.h"
 #include "daemon/vault/keys.hpp"
 #include "daemon/vault/record_reader.hpp"
+#include "daemon/vault/report_term.hpp"
 #include "storage/records.hpp"
 
 namespace xinfu::vault {
@@ -26,14 +27,6 @@ namespace xinfu::vault {
 // Changes in one file: they are all judged by its commit.
 inline constexpr std::size_t kOperationsMax = 2000;
 inline constexpr std::size_t kOperationsSizeBytesMax = std::size_t{16} << 20;
-
-// When a record was reported, and until when that would have been in time.
-struct ReportTerm {
-    std::optional<std::int32_t> due;
-    std::optional<std::int32_t> due_earliest;
-    std::uint32_t reported_day = 0;
-};
-ReportTerm report_term(const storage::rows::RecordBlock::Record& record, const storage::rows::Submission& submission);
 
 // One change that will be made.
 struct Change {

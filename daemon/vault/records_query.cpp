@@ -14,6 +14,7 @@
 #include "daemon/vault/operations.hpp"
 #include "daemon/vault/receipt.hpp"
 #include "daemon/vault/record_reader.hpp"
+#include "daemon/vault/report_term.hpp"
 #include "policies/identifiers.hpp"
 #include "policies/mask.hpp"
 #include "storage/error.hpp"
@@ -142,12 +143,13 @@ struct Hit {
     std::string_view late;  // empty: in time
 };
 
-std::string_view lateness(const ReportTerm& term) {
-    const std::int64_t reported = term.reported_day;
-    if (term.due_earliest && reported > *term.due_earliest) {
-        return "provisional";
+std::string_view lateness_text(Lateness lateness) {
+    switch (lateness) {
+        case Lateness::late: return "late";
+        case Lateness::undecided: return "provisional";
+        case Lateness::in_time: break;
     }
-    return term.due && reported > *term.due ? "late" : "";
+    return {};
 }
 
 // A record's own members with its name and version among them.
@@ -237,7 +239,7 @@ Result<std::vector<Hit>> find_hits(Context& context, const Principal& principal,
                 hit.name = record_name(*first, (*record)->first_line());
                 hit.version = (*record)->version();
             }
-            hit.late = lateness(report_term(**record, submission));
+            hit.late = lateness_text(lateness(report_term(**record, submission)));
             hits.push_back(std::move(hit));
         }
     }

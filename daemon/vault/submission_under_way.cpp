@@ -10,6 +10,17 @@
 #include "storage/error.hpp"
 
 namespace xinfu::vault {
+namespace {
+
+// Whether the figures of quality can be those of so many rows.
+bool is_possible(const boundary::Verdict& verdict) {
+    const auto& counted = verdict.quality();
+    return std::max({counted.incomplete(), counted.inaccurate(), counted.unreasonable()}) <= verdict.defective() &&
+           counted.coded() <= verdict.records() &&
+           std::max(counted.wrong_code(), counted.repeated_code()) <= counted.coded();
+}
+
+}  // namespace
 
 SubmissionUnderWay::SubmissionUnderWay(Context& context, std::shared_ptr<Candidate> candidate, crypto::Secret data_key,
                                        bool stores)
@@ -238,6 +249,11 @@ asio::awaitable<Result<void>> SubmissionUnderWay::stage() {
     candidate_->staged_blocks = staged->next_block;
     candidate_->staged_stored += staged->judged.fresh;
     candidate_->staged_duplicates += staged->judged.duplicates;
+    for (std::size_t i = 0; i < candidate_->records.size(); ++i) {
+        if (staged->judged.fates[i] == Fate::fresh) {
+            candidate_->staged_terms.add(candidate_->records[i]);
+        }
+    }
     std::vector<boundary::Defect> defects;
     append_defects(staged->judged, candidate_->records, defects);
     own_defects_ += defects.size();
@@ -313,7 +329,7 @@ Result<void> SubmissionUnderWay::settle(const boundary::Verdict& verdict, bool r
         const bool fits = read_to_the_end && reader_->complete() && verdict.defective() <= verdict.records() &&
                           reader_->received() == verdict.records() - verdict.defective() &&
                           verdict.warned() <= verdict.records() && verdict.defects_total() >= told_defects_ &&
-                          (verdict.defective() == 0 || verdict.defects_total() > 0);
+                          (verdict.defective() == 0 || verdict.defects_total() > 0) && is_possible(verdict);
         if (!fits) {
             return boundary::Errc::unexpected;
         }
@@ -329,7 +345,18 @@ Result<void> SubmissionUnderWay::settle(const boundary::Verdict& verdict, bool r
         candidate.problem = problem("XF-5027", {std::to_string(kOperationsMax)});
     }
     candidate.rows = verdict.records();
-    candidate.defective = verdict.defective() + reader_->of_other_units() + own_defective_;
+    candidate.defective_themselves = verdict.defective() + reader_->of_other_units();
+    candidate.defective = candidate.defective_themselves + own_defective_;
+    if (verdict.has_quality()) {
+        const auto& counted = verdict.quality();
+        candidate.quality.records = verdict.records();
+        candidate.quality.incomplete = counted.incomplete();
+        candidate.quality.inaccurate = counted.inaccurate() + reader_->of_other_units();
+        candidate.quality.unreasonable = counted.unreasonable();
+        candidate.quality.coded = counted.coded();
+        candidate.quality.wrong_code = counted.wrong_code();
+        candidate.quality.repeated_code = counted.repeated_code();
+    }
     candidate.warned = verdict.warned();
     candidate.defects_total = verdict.defects_total() + own_defects_;
     candidate.warnings_total = verdict.warnings_total();
@@ -351,6 +378,7 @@ void SubmissionUnderWay::forget_findings() {
     candidate_->warned = 0;
     candidate_->defects_total = 0;
     candidate_->warnings_total = 0;
+    candidate_->quality = {};
 }
 
 asio::awaitable<Result<void>> SubmissionUnderWay::finish_body(bool keep) {

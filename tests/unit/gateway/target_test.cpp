@@ -140,5 +140,12 @@ TEST(Routes, SayWhyThereIsNone) {
     }
 }
 
+TEST(Target, MonthsAreFourDigitsAndTwo) {
+    EXPECT_EQ(parse_month("2026-11"), 202611U);
+    for (const auto* text : {"", "2026", "2026-1", "2026-00", "2026-13", "2026/11", "1999-12", "20a6-11", "2026-111"}) {
+        EXPECT_FALSE(parse_month(text)) << text;
+    }
+}
+
 }  // namespace
 }  // namespace xinfu::gateway

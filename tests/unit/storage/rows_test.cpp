@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "storage/parcels.hpp"
+#include "storage/quality.hpp"
 #include "storage/records.hpp"
 #include "storage/submissions.hpp"
 #include "tests/unit/storage/fixture.hpp"
@@ -38,6 +39,30 @@ TEST_F(Rows, NamesAreScopedToUnitAndCatalogAndNotReadableFromKeys) {
     EXPECT_FALSE(*find_name(*transaction, index_key_, "unitc", "atalog", "name"));
     EXPECT_FALSE(*find_name(*transaction, index_key_, "unit", "catalog", "name2"));
     EXPECT_FALSE(*find_name(*transaction, Bytes(32, 4), "unit", "catalog", "name"));
+}
+
+// CHK-03: counted for each source and catalog.
+TEST_F(Rows, FiguresOfQualityAddUpByMonthUnitAndCatalog) {
+    auto transaction = begin();
+    rows::Quality counted;
+    counted.set_records(3);
+    counted.set_late(1);
+    const auto add = [&](Month month, std::string_view unit, std::string_view catalog) {
+        ASSERT_TRUE(add_quality(*transaction, month, unit, catalog, counted));
+    };
+    add(202610, "u1", "a");
+    add(202611, "u1", "a");
+    add(202611, "u1", "a");
+    add(202611, "u1", "b");
+    add(202611, "u", "1a");  // reads the same without what ends the unit
+    std::string seen;
+    ASSERT_TRUE(visit_quality(*transaction, 202611,
+                              [&](std::string_view unit, std::string_view catalog, const rows::Quality& sum) {
+                                  seen += std::string(unit) + '/' + std::string(catalog) + ' ' +
+                                          std::to_string(sum.records()) + ' ' + std::to_string(sum.late()) + '\n';
+                                  return true;
+                              }));
+    EXPECT_EQ(seen, "u/1a 3 1\nu1/a 6 2\nu1/b 3 1\n");
 }
 
 TEST_F(Rows, FeedPositionsHaveNoGapAndDoNotMixCatalogs) {

@@ -1,0 +1,151 @@
+// Figures of quality, with answers worked out by hand: CHK-03, CHK-04, OPS-03.
+#include "policies/quality.hpp"
+
+#include <map>
+#include <string>
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/policies/packs.hpp"
+
+namespace xinfu::policies {
+namespace {
+
+using Cells = std::map<std::string, std::string>;
+
+const Cells kGood = {{"CF_XDR_MC", "示例商贸有限公司"},
+                     {"CF_XDR_LB", "法人及非法人组织"},
+                     {"CF_XDR_SHXYM", "91350100M000100Y43"},
+                     {"CF_FRDB", "张三"},
+                     {"CF_WSH", "丹市监处罚〔2026〕12号"},
+                     {"CF_WFXW", "未按规定公示信息"},
+                     {"CF_SY", "当事人未按规定公示年度报告"},
+                     {"CF_YJ", "《企业信息公示暂行条例》第十八条"},
+                     {"CF_CFLB", "警告;罚款"},
+                     {"CF_NR", "警告并处罚款0.5万元"},
+                     {"CF_NR_FK", "0.5"},
+                     {"CF_JDRQ", "2026-11-18"},
+                     {"CF_YXQ", "2099-12-31"},
+                     {"CF_CFJG", "示例市场监督管理局"},
+                     {"CF_CFJGDM", "11100000MB0143028R"},
+                     {"CF_SJLY", "示例市场监督管理局"},
+                     {"CF_SJLYDM", "11100000MB0143028R"}};
+
+QualityCounts count(const Cells& cells) {
+    const Catalog& catalog = test::penalty();
+    std::vector<std::string_view> by_field(catalog.fields.size());
+    for (const auto& [code, value] : cells) {
+        by_field.at(catalog.find(code)) = value;
+    }
+    CheckedRecord checked;
+    check_record(catalog, test::calendar(), test::day(2026, 11, 22), by_field, checked);
+    QualityCounts counts;
+    count_quality(catalog, by_field, checked, counts);
+    return counts;
+}
+
+QualityCounts count_with(const std::string& field, const std::string& value) {
+    Cells cells = kGood;
+    cells[field] = value;
+    return count(cells);
+}
+
+QualityCounts coded(std::uint64_t wrong, std::uint64_t repeated = 0) {
+    QualityCounts counts;
+    counts.coded = 20'000;
+    counts.wrong_code = wrong;
+    counts.repeated_code = repeated;
+    return counts;
+}
+
+// CHK-04: of 20 000 subjects one wrong code is in order, two (1/10 000) are not.
+TEST(Quality, RaisesTheAlarmWhenCodeErrorsAreNotBelowOneInTenThousand) {
+    EXPECT_FALSE(misses_target(coded(0), Measure::code_errors));
+    EXPECT_FALSE(misses_target(coded(1), Measure::code_errors));
+    EXPECT_TRUE(misses_target(coded(2), Measure::code_errors));
+    EXPECT_TRUE(misses_target(coded(1, 1), Measure::code_errors));
+    EXPECT_EQ(rate_ppm(coded(1), Measure::code_errors), 50U);
+    EXPECT_EQ(rate_ppm(coded(2), Measure::code_errors), 100U);
+}
+
+TEST(Quality, OfNothingHasNoRateAndRaisesNoAlarm) {
+    for (const auto measure : kMeasures) {
+        EXPECT_FALSE(rate_ppm({}, measure)) << name(measure);
+        EXPECT_FALSE(misses_target({}, measure)) << name(measure);
+    }
+}
+
+// A month worked out by hand: 21 records, of which 16 came in.
+TEST(Quality, RatesAreThoseOfAMonthWorkedOutByHand) {
+    QualityCounts month;
+    month.records = 21;
+    month.stored = 12;
+    month.duplicate = 4;
+    month.incomplete = 2;
+    month.inaccurate = 2;
+    month.unreasonable = 1;
+    month.late = 1;
+    month.coded = 21;
+    month.wrong_code = 2;
+    EXPECT_EQ(rate_ppm(month, Measure::admission), 761'905U);       // 16/21 = 0.7619047...
+    EXPECT_EQ(rate_ppm(month, Measure::completeness), 904'762U);    // 19/21 = 0.9047619...
+    EXPECT_EQ(rate_ppm(month, Measure::accuracy), 904'762U);        // 19/21
+    EXPECT_EQ(rate_ppm(month, Measure::reasonableness), 952'381U);  // 20/21 = 0.9523809...
+    EXPECT_EQ(rate_ppm(month, Measure::timeliness), 916'667U);      // 11/12 = 0.9166666...
+    EXPECT_EQ(rate_ppm(month, Measure::code_errors), 95'238U);      // 2/21 = 0.0952380...
+}
+
+TEST(Quality, TargetsOfRecordsAreNinetyFivePercentByTheCountsNotByTheRoundedRate) {
+    QualityCounts counts;
+    counts.records = 3'000'000;
+    counts.incomplete = 150'000;  // 95 % exactly
+    EXPECT_FALSE(misses_target(counts, Measure::completeness));
+    counts.incomplete = 150'001;  // 94.99997 %, which rounds to 95.0000 %
+    EXPECT_EQ(rate_ppm(counts, Measure::completeness), 950'000U);
+    EXPECT_TRUE(misses_target(counts, Measure::completeness));
+}
+
+TEST(Quality, CountsARecordOnceInEachClassOfItsErrors) {
+    QualityCounts good;
+    good.records = 1;
+    good.coded = 1;
+    EXPECT_EQ(count(kGood), good);
+
+    QualityCounts expected = good;
+    expected.incomplete = 1;
+    EXPECT_EQ(count_with("CF_WSH", ""), expected);
+
+    expected = good;
+    expected.inaccurate = 1;
+    EXPECT_EQ(count_with("CF_CFLB", "训诫"), expected);
+
+    expected.wrong_code = 1;
+    EXPECT_EQ(count_with("CF_XDR_SHXYM", "91350100M000100Y44"), expected);
+
+    expected = good;
+    expected.unreasonable = 1;
+    EXPECT_EQ(count_with("CF_JDRQ", "2026-11-23"), expected);
+}
+
+TEST(Quality, WarningsAreNoErrors) {
+    QualityCounts expected;
+    expected.records = 1;
+    expected.coded = 1;
+    EXPECT_EQ(count_with("CF_JDRQ", "2026-10-08"), expected);  // late: a warning
+}
+
+TEST(Quality, RecordsOfNaturalPersonsHaveNoCodeToBeWrong) {
+    Cells cells = kGood;
+    cells["CF_XDR_MC"] = "某某";
+    cells["CF_XDR_LB"] = "自然人";
+    cells.erase("CF_XDR_SHXYM");
+    cells.erase("CF_FRDB");
+    cells["CF_XDR_ZJLX"] = "身份证";
+    cells["CF_XDR_ZJHM"] = "219900190001010013";
+    QualityCounts expected;
+    expected.records = 1;
+    EXPECT_EQ(count(cells), expected);
+}
+
+}  // namespace
+}  // namespace xinfu::policies
