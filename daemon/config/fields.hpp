@@ -47,6 +47,8 @@ void visit_fields(Visitor& visitor, Vault& vault) {
     visitor.size("leaf_reserve_bytes", vault.leaf_reserve_bytes, 0, kTiB);
     visitor.path("key_wrapping_key", vault.key_wrapping_key);
     visitor.number("submissions_max", vault.submissions_max, 1, 4096);
+    visitor.number("readings_per_account_hour", vault.readings_per_account_hour, 1, 1'000'000'000);
+    visitor.number("acts_per_account_minute", vault.acts_per_account_minute, 1, 1'000'000'000);
 }
 
 template <class Visitor>

@@ -94,6 +94,8 @@ struct GatewayEndpoint::State : std::enable_shared_from_this<GatewayEndpoint::St
     asio::awaitable<void> handle(RequestPointer request);
     asio::awaitable<void> refuse(RequestPointer request, boundary::Problem why, std::string action,
                                  std::string catalog);
+    // `leaf`: the act leaves one of its own.
+    std::optional<boundary::Problem> over_budget(const GatewayRequest& request, bool leaf, const std::string& account);
     void odd() { channel->close(boundary::Errc::unexpected); }
 };
 
@@ -430,6 +432,22 @@ asio::awaitable<void> GatewayEndpoint::State::refuse(RequestPointer request, bou
     static_cast<void>(answered.has_value());
 }
 
+std::optional<boundary::Problem> GatewayEndpoint::State::over_budget(const GatewayRequest& request, bool leaf,
+                                                                     const std::string& account) {
+    const auto now = services.context.clock.now();
+    if (leaf) {
+        if (const auto wait = services.budgets.acts.take(account, now)) {
+            return problem("XF-2009", {}, *wait);
+        }
+    }
+    if (request.has_query_records() || request.has_get_original()) {
+        if (const auto wait = services.budgets.readings.take(account, now)) {
+            return problem("XF-2008", {}, *wait);
+        }
+    }
+    return std::nullopt;
+}
+
 asio::awaitable<void> GatewayEndpoint::State::handle(RequestPointer request) {
     Context& context = services.context;
     const GatewayRequest& said = request->request_;
@@ -494,6 +512,9 @@ asio::awaitable<void> GatewayEndpoint::State::handle(RequestPointer request) {
     }
     if (!why && !catalog.empty() && policies->find_catalog(catalog) == nullptr) {
         why = problem("XF-2003");
+    }
+    if (!why) {
+        why = over_budget(said, row.leaves == Leaves::by_use_case, caller.principal.account);
     }
     const bool hands_in = (said.has_open_submission() && !said.open_submission().check_only()) ||
                           said.has_open_upload() || said.has_finish_upload();

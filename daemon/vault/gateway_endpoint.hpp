@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "daemon/boundary/packet_channel.hpp"
+#include "daemon/vault/budgets.hpp"
 #include "daemon/vault/exchange.hpp"
 #include "daemon/vault/handles.hpp"
 #include "daemon/vault/revocation.hpp"
@@ -31,6 +32,7 @@ struct GatewayServices {
     Handles& handles;
     const Revocations& revocations;
     Sessions& sessions;
+    Budgets& budgets;
     // Takes a submission or a check: answers it, whatever becomes of it.
     std::function<asio::awaitable<void>(ExchangePointer)> accept_submission;
     Uploads& uploads;

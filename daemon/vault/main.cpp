@@ -168,10 +168,13 @@ int run(int argc, char** argv) {
         const Status status(context, revocations, store.log_key, [&delivery] { return delivery.links(); });
         bool ready = false;
         bool draining = false;
+        Budgets budgets{{config.vault.readings_per_account_hour, std::chrono::hours(1)},
+                        {config.vault.acts_per_account_minute, std::chrono::minutes(1)}};
         GatewayServices services{context,
                                  handles,
                                  revocations,
                                  sessions,
+                                 budgets,
                                  [&intake](ExchangePointer exchange) { return intake.accept(std::move(exchange)); },
                                  uploads,
                                  [&status] { return status.view(); },

@@ -277,7 +277,8 @@ protected:
             set->access.roles.push_back(std::move(made));
             return set->access.roles.back();
         };
-        role("submitter", "machine", {"submit", "check", "read_submission", "read_receipt", "read_defects"},
+        role("submitter", "machine",
+             {"submit", "check", "read_submission", "read_receipt", "read_defects", "read_original"},
              policies::Scope::own_unit);
         set->access.roles.back().grants.push_back({"read_checkpoint", "*", policies::Scope::all});
         set->access.roles.back().grants.push_back({"read_catalogs", "*", policies::Scope::all});
@@ -412,11 +413,14 @@ class GatewayDouble {
 public:
     GatewayDouble(Context& context, Handles& handles, const Revocations& revocations, Sessions& sessions,
                   std::uint64_t link = 1)
-        : uploads_(context, [this](ExchangePointer exchange) { return services_.accept_submission(exchange); }),
+        : budgets_{{context.config.vault.readings_per_account_hour, std::chrono::hours(1)},
+                   {context.config.vault.acts_per_account_minute, std::chrono::minutes(1)}},
+          uploads_(context, [this](ExchangePointer exchange) { return services_.accept_submission(exchange); }),
           services_{context,
                     handles,
                     revocations,
                     sessions,
+                    budgets_,
                     [this](ExchangePointer exchange) -> asio::awaitable<void> {
                         ++submissions;
                         boundary::GatewayReply reply;
@@ -463,6 +467,7 @@ public:
     int submissions = 0;
 
 private:
+    Budgets budgets_;
     Uploads uploads_;
     GatewayServices services_;
     std::unique_ptr<boundary::BlockingChannel> ours_;

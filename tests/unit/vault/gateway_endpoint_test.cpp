@@ -129,6 +129,41 @@ TEST_F(GatewayEndpointTest, StopsACertificateThatExpiresOnAnOpenConnection) {
     EXPECT_EQ(gateway.ask(submission(handle)).problem().code(), "XF-1002");
 }
 
+TEST_F(GatewayEndpointTest, BoundsWhatAnAccountReadsInAnHour) {
+    config_.vault.readings_per_account_hour = 2;
+    const std::string handle = connect(enrol_machine("m-0001", kUnit, {"submitter"}));
+    const std::string other = connect(enrol_machine("m-0002", kUnit, {"submitter"}));
+    GatewayDouble gateway(*context_, handles_, revocations_, sessions_);
+    const auto read = [&](const std::string& by) {
+        GatewayRequest request = from(by);
+        request.mutable_get_original()->set_id(std::string(32, '0'));
+        return gateway.ask(request).problem();
+    };
+    EXPECT_EQ(read(handle).code(), "XF-2005");
+    EXPECT_EQ(read(handle).code(), "XF-2005");
+    EXPECT_EQ(read(handle).code(), "XF-2008");
+    EXPECT_EQ(read(handle).retry_after_seconds(), 1800U);
+    EXPECT_EQ(read(other).code(), "XF-2005") << "another account's";
+    clock_->advance(std::chrono::minutes(30));
+    EXPECT_EQ(read(handle).code(), "XF-2005");
+    EXPECT_EQ(leaves_with({"\"read_original\"", "XF-2008", "m-0001"}), 1);
+}
+
+TEST_F(GatewayEndpointTest, BoundsWhatAnAccountPutsOnTheLogInAMinute) {
+    config_.vault.acts_per_account_minute = 2;
+    appoint();
+    const std::string handle = connect(enrol_machine("m-0001", kUnit, {"submitter"}));
+    GatewayDouble gateway(*context_, handles_, revocations_, sessions_);
+    EXPECT_TRUE(gateway.ask(submission(handle)).has_outcome());
+    EXPECT_TRUE(gateway.ask(submission(handle)).has_outcome());
+    EXPECT_EQ(gateway.ask(submission(handle)).problem().code(), "XF-2009");
+    GatewayRequest checkpoint = from(handle);
+    checkpoint.mutable_read_checkpoint();
+    EXPECT_TRUE(gateway.ask(checkpoint).has_text()) << "one leaf for each connection anyway";
+    clock_->advance(std::chrono::seconds(30));
+    EXPECT_TRUE(gateway.ask(submission(handle)).has_outcome());
+}
+
 TEST_F(GatewayEndpointTest, DeniesWhatNoRoleGrantsAndCountsRepeats) {
     const std::string handle = connect(enrol_machine("m-0001", kUnit, {"log_reader"}));
     GatewayDouble gateway(*context_, handles_, revocations_, sessions_);
