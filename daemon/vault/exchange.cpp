@@ -46,6 +46,12 @@ asio::awaitable<Result<void>> answer_problem(ExchangePointer exchange, boundary:
     co_return co_await std::move(sending);
 }
 
+asio::awaitable<void> answer_error(ExchangePointer exchange, boost::system::error_code error) {
+    auto refusing = answer_problem(exchange, problem_of(error));
+    const auto refused = co_await std::move(refusing);
+    static_cast<void>(refused.has_value());
+}
+
 asio::awaitable<Result<void>> answer_text(ExchangePointer exchange, std::string text) {
     std::string_view rest = text;
     do {

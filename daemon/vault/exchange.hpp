@@ -55,6 +55,9 @@ boundary::Problem problem_of(const boost::system::error_code& error);
 // One last reply.
 asio::awaitable<Result<void>> answer_problem(ExchangePointer exchange, boundary::Problem what);
 
+// The same for a failure inside, when nothing is left to do whether it arrives or not.
+asio::awaitable<void> answer_error(ExchangePointer exchange, boost::system::error_code error);
+
 // A text or bytes in Text replies of at most kPartSizeBytesMax each, the last without `more`.
 asio::awaitable<Result<void>> answer_text(ExchangePointer exchange, std::string text);
 

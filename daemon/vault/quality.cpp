@@ -157,12 +157,6 @@ std::string encode_report(const Context& context, storage::Month month, const st
     return report.encode();
 }
 
-asio::awaitable<void> answer_error(ExchangePointer exchange, boost::system::error_code error) {
-    auto refusing = answer_problem(exchange, problem_of(error));
-    const auto refused = co_await std::move(refusing);
-    static_cast<void>(refused.has_value());
-}
-
 }  // namespace
 
 storage::Month month_of(storage::Milliseconds time) {

@@ -78,12 +78,6 @@ asio::awaitable<void> answer(ExchangePointer exchange, boundary::GatewayReply re
     static_cast<void>(answered.has_value());
 }
 
-asio::awaitable<void> answer_error(ExchangePointer exchange, boost::system::error_code error) {
-    auto refusing = answer_problem(exchange, problem_of(error));
-    const auto refused = co_await std::move(refusing);
-    static_cast<void>(refused.has_value());
-}
-
 std::string_view state_text(storage::rows::Acknowledgement::State state) {
     switch (state) {
         case storage::rows::Acknowledgement::DELIVERED: return "delivered";

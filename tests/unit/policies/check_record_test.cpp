@@ -10,41 +10,12 @@
 namespace xinfu::policies {
 namespace {
 
+using test::Cells;
 using test::day;
-using Cells = std::map<std::string, std::string>;
+using test::good_penalty;
+using test::natural_person;
 
 const Day kToday = day(2026, 11, 22);
-
-Cells good_penalty() {
-    return {{"CF_XDR_MC", "示例商贸有限公司"},
-            {"CF_XDR_LB", "法人及非法人组织"},
-            {"CF_XDR_SHXYM", "91350100M000100Y43"},
-            {"CF_FRDB", "张三"},
-            {"CF_WSH", "丹市监处罚〔2026〕12号"},
-            {"CF_WFXW", "未按规定公示信息"},
-            {"CF_SY", "当事人未按规定公示年度报告"},
-            {"CF_YJ", "《企业信息公示暂行条例》第十八条"},
-            {"CF_CFLB", "警告;罚款"},
-            {"CF_NR", "警告并处罚款0.5万元"},
-            {"CF_NR_FK", "0.5"},
-            {"CF_JDRQ", "2026-11-18"},
-            {"CF_YXQ", "2099-12-31"},
-            {"CF_CFJG", "示例市场监督管理局"},
-            {"CF_CFJGDM", "11100000MB0143028R"},
-            {"CF_SJLY", "示例市场监督管理局"},
-            {"CF_SJLYDM", "11100000MB0143028R"}};
-}
-
-Cells natural_person() {
-    auto cells = good_penalty();
-    cells["CF_XDR_MC"] = "某某";
-    cells["CF_XDR_LB"] = "自然人";
-    cells.erase("CF_XDR_SHXYM");
-    cells.erase("CF_FRDB");
-    cells["CF_XDR_ZJLX"] = "身份证";
-    cells["CF_XDR_ZJHM"] = "219900190001010013";
-    return cells;
-}
 
 Cells with(Cells cells, const std::string& field, const std::string& value) {
     cells[field] = value;

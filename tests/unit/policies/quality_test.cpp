@@ -1,7 +1,6 @@
 // Figures of quality, with answers worked out by hand: CHK-03, CHK-04, OPS-03.
 #include "policies/quality.hpp"
 
-#include <map>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -11,25 +10,8 @@
 namespace xinfu::policies {
 namespace {
 
-using Cells = std::map<std::string, std::string>;
-
-const Cells kGood = {{"CF_XDR_MC", "示例商贸有限公司"},
-                     {"CF_XDR_LB", "法人及非法人组织"},
-                     {"CF_XDR_SHXYM", "91350100M000100Y43"},
-                     {"CF_FRDB", "张三"},
-                     {"CF_WSH", "丹市监处罚〔2026〕12号"},
-                     {"CF_WFXW", "未按规定公示信息"},
-                     {"CF_SY", "当事人未按规定公示年度报告"},
-                     {"CF_YJ", "《企业信息公示暂行条例》第十八条"},
-                     {"CF_CFLB", "警告;罚款"},
-                     {"CF_NR", "警告并处罚款0.5万元"},
-                     {"CF_NR_FK", "0.5"},
-                     {"CF_JDRQ", "2026-11-18"},
-                     {"CF_YXQ", "2099-12-31"},
-                     {"CF_CFJG", "示例市场监督管理局"},
-                     {"CF_CFJGDM", "11100000MB0143028R"},
-                     {"CF_SJLY", "示例市场监督管理局"},
-                     {"CF_SJLYDM", "11100000MB0143028R"}};
+using test::Cells;
+using test::good_penalty;
 
 QualityCounts count(const Cells& cells) {
     const Catalog& catalog = test::penalty();
@@ -45,7 +27,7 @@ QualityCounts count(const Cells& cells) {
 }
 
 QualityCounts count_with(const std::string& field, const std::string& value) {
-    Cells cells = kGood;
+    Cells cells = good_penalty();
     cells[field] = value;
     return count(cells);
 }
@@ -109,7 +91,7 @@ TEST(Quality, CountsARecordOnceInEachClassOfItsErrors) {
     QualityCounts good;
     good.records = 1;
     good.coded = 1;
-    EXPECT_EQ(count(kGood), good);
+    EXPECT_EQ(count(good_penalty()), good);
 
     QualityCounts expected = good;
     expected.incomplete = 1;
@@ -135,16 +117,9 @@ TEST(Quality, WarningsAreNoErrors) {
 }
 
 TEST(Quality, RecordsOfNaturalPersonsHaveNoCodeToBeWrong) {
-    Cells cells = kGood;
-    cells["CF_XDR_MC"] = "某某";
-    cells["CF_XDR_LB"] = "自然人";
-    cells.erase("CF_XDR_SHXYM");
-    cells.erase("CF_FRDB");
-    cells["CF_XDR_ZJLX"] = "身份证";
-    cells["CF_XDR_ZJHM"] = "219900190001010013";
     QualityCounts expected;
     expected.records = 1;
-    EXPECT_EQ(count(cells), expected);
+    EXPECT_EQ(count(test::natural_person()), expected);
 }
 
 }  // namespace
