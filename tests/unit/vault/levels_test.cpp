@@ -127,6 +127,29 @@ TEST_F(IncomingParcels, AreTakenOnceWhateverOrderAndHoweverOftenTheyCome) {
     EXPECT_EQ(leaves_with({"\"action\":\"submit\"", "\"result\":\"accepted\""}), 4);
 }
 
+// ENC-01. The other tests' node opens no envelopes: none was issued a certificate.
+TEST_F(IncomingParcels, InTheClearAreRefusedByANodeThatOpensEnvelopes) {
+    crypto::DistinguishedName subject;
+    subject.common_name = "province envelopes";
+    crypto::IssueOptions options;
+    options.not_before = seconds(std::chrono::hours(-1));
+    options.not_after = seconds(std::chrono::hours(24));
+    options.encryption = true;
+    const auto key = crypto::SigningKey::generate_p256();
+    std::vector<crypto::EnvelopeKey> envelopes;
+    envelopes.push_back(
+        must(crypto::EnvelopeKey::create(key, must(authority_.issue(subject, key.public_key(), options)))));
+    {
+        const auto snapshot = must(ledger_->engine().snapshot());
+        const auto units = must(storage::load_unit_keys(*snapshot, wrapper_));
+        *keys_ = Keys(must(storage::load_node_keys(*snapshot, wrapper_)), units, std::move(envelopes));
+    }
+    const Answer answer = hand_in(parcel(1, row(1), *sender_));
+    EXPECT_EQ(answer.code, "XF-7019");
+    EXPECT_EQ(visible_records(), 0U);
+    EXPECT_EQ(taken().next_sequence(), 2U) << "its number is consumed, and the next one is not held up";
+}
+
 TEST_F(IncomingParcels, CarryTheirOriginUnchangedIntoTheLeaf) {
     const Answer answer = hand_in(parcel(1, row(1), *sender_));
     ASSERT_EQ(answer.outcome.kind(), Outcome::CREATED) << answer.code;
