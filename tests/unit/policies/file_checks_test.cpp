@@ -92,7 +92,8 @@ TEST_F(FileChecksTest, ValuesThatAreMissingOrWrongSayNothing) {
     EXPECT_EQ(named(5, "91219900A", ""), Strings{});
     EXPECT_EQ(named(6, "", "甲公司"), Strings{});
     EXPECT_EQ(named(7, "91219900B", "甲公司", ""), Strings{}) << "without a category nobody knows";
-    EXPECT_EQ(named(8, "91219900A", "甲公司"), Strings{});
+    EXPECT_EQ(named(8, "91219900C", "甲公司", ""), Strings{});
+    EXPECT_EQ(named(9, "91219900A", "甲公司"), Strings{});
 }
 
 TEST_F(FileChecksTest, ThePackSaysHowSevereItIs) {
