@@ -1,6 +1,7 @@
 #include "policies/file_checks.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <string_view>
 
@@ -11,43 +12,62 @@ constexpr std::size_t kValuesFirst = 1024;
 constexpr unsigned kLineBits = 40;
 constexpr std::uint64_t kLineMax = (std::uint64_t{1} << kLineBits) - 1;
 
-// FNV-1a (RFC draft-eastlake-fnv), 64 bits, and MurmurHash3's finaliser, without which its low bits are poor.
-class ShortDigest {
-public:
-    void add(unsigned char octet) { state_ = (state_ ^ octet) * 0x100000001B3; }
-    // Blanks and full-width forms of ASCII make no other name: 示例（甲） and 示例(甲) are one.
-    void add_folded(std::string_view text) {
-        for (std::size_t at = 0; at < text.size(); ++at) {
-            const auto octet = static_cast<unsigned char>(text[at]);
-            const auto second = at + 2 < text.size() ? static_cast<unsigned char>(text[at + 1]) : 0;
-            const auto third = at + 2 < text.size() ? static_cast<unsigned char>(text[at + 2]) : 0;
-            if (octet == ' ' || octet == '\t') {
-                continue;
-            }
-            if (octet == 0xE3 && second == 0x80 && third == 0x80) {  // U+3000
-                at += 2;
-            } else if (octet == 0xEF && second == 0xBC && third >= 0x81) {  // U+FF01 to U+FF3F
-                add(static_cast<unsigned char>(third - 0x60));
-                at += 2;
-            } else if (octet == 0xEF && second == 0xBD && third >= 0x80 && third <= 0x9E) {  // U+FF40 to U+FF5E
-                add(static_cast<unsigned char>(third - 0x20));
-                at += 2;
-            } else {
-                add(octet);
-            }
-        }
-        add(0);  // no text contains it
-    }
-    std::uint64_t finish() const {
-        std::uint64_t digest = state_;
-        digest = (digest ^ digest >> 33) * 0xFF51AFD7ED558CCD;
-        digest = (digest ^ digest >> 33) * 0xC4CEB9FE1A85EC53;
-        return digest ^ digest >> 33;
-    }
+// MurmurHash3's 64-bit finaliser.
+std::uint64_t mix(std::uint64_t state) {
+    state = (state ^ state >> 33) * 0xFF51AFD7ED558CCD;
+    state = (state ^ state >> 33) * 0xC4CEB9FE1A85EC53;
+    return state ^ state >> 33;
+}
 
-private:
-    std::uint64_t state_ = 0xCBF29CE484222325;
-};
+std::uint64_t digest_of(std::string_view text) {
+    std::uint64_t state = text.size();
+    while (!text.empty()) {
+        std::uint64_t word = 0;
+        const auto size = std::min(text.size(), sizeof word);
+        std::memcpy(&word, text.data(), size);
+        state = mix(state ^ word);
+        text.remove_prefix(size);
+    }
+    return state;
+}
+
+// May contain a blank or a full-width form. A loop the compiler turns into vector code.
+bool may_fold(std::string_view text) {
+    bool may = false;
+    for (const char c : text) {
+        const auto octet = static_cast<unsigned char>(c);
+        may |= (octet == ' ') | (octet == '\t') | (octet == 0xE3) | (octet == 0xEF);
+    }
+    return may;
+}
+
+// Blanks and full-width forms of ASCII make no other name: 示例（甲） and 示例(甲) are one.
+std::string folded(std::string_view text) {
+    std::string out;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        const auto octet = [text](std::size_t place) {
+            return place < text.size() ? static_cast<unsigned char>(text[place]) : 0;
+        };
+        const auto first = octet(at);
+        const auto second = octet(at + 1);
+        const auto third = octet(at + 2);
+        if (first == ' ' || first == '\t') {
+            continue;
+        }
+        if (first == 0xE3 && second == 0x80 && third == 0x80) {  // U+3000
+            at += 2;
+        } else if (first == 0xEF && second == 0xBC && third >= 0x81) {  // U+FF01 to U+FF3F
+            out += static_cast<char>(third - 0x60);
+            at += 2;
+        } else if (first == 0xEF && second == 0xBD && third >= 0x80 && third <= 0x9E) {  // U+FF40 to U+FF5E
+            out += static_cast<char>(third - 0x20);
+            at += 2;
+        } else {
+            out += text[at];
+        }
+    }
+    return out;
+}
 
 }  // namespace
 
@@ -90,7 +110,17 @@ std::uint64_t FileChecks::exchange(std::uint64_t key, std::uint64_t value, std::
     return other_line;
 }
 
+std::uint64_t FileChecks::digest(const CheckedRecord& checked, std::size_t field) {
+    const auto known = std::ranges::find(digests_, field, &std::pair<std::size_t, std::uint64_t>::first);
+    if (known != digests_.end()) {
+        return known->second;
+    }
+    const auto text = checked.values[field];
+    return digests_.emplace_back(field, may_fold(text) ? digest_of(folded(text)) : digest_of(text)).second;
+}
+
 void FileChecks::compare(const Catalog& catalog, std::uint64_t line, CheckedRecord& checked) {
+    digests_.clear();
     for (std::size_t i = 0; i < catalog.checks.size(); ++i) {
         const auto& check = catalog.checks[i];
         if (check.kind != Check::Kind::determined_by) {
@@ -106,18 +136,11 @@ void FileChecks::compare(const Catalog& catalog, std::uint64_t line, CheckedReco
             if (!usable(field)) {
                 continue;
             }
-            ShortDigest key;
-            key.add(static_cast<unsigned char>(i));
-            key.add(static_cast<unsigned char>(i >> 8));
-            key.add(static_cast<unsigned char>(field));
-            key.add(static_cast<unsigned char>(field >> 8));
-            key.add_folded(checked.values[check.other]);
+            auto key = mix(digest(checked, check.other) ^ (i << 32 | field));
             if (check.within != kNoField) {
-                key.add_folded(checked.values[check.within]);
+                key = mix(key ^ digest(checked, check.within));
             }
-            ShortDigest value;
-            value.add_folded(checked.values[field]);
-            const auto other_line = exchange(std::max<std::uint64_t>(key.finish(), 1), value.finish(), line);
+            const auto other_line = exchange(std::max<std::uint64_t>(key, 1), digest(checked, field), line);
             if (other_line == 0) {
                 continue;
             }

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "policies/catalog.hpp"
@@ -35,11 +36,14 @@ private:
         std::uint64_t value_line = 0;  // 24 bits of the value's digest, 40 bits of the line
     };
 
+    // Of the value without blanks and width; once for each field of a record.
+    std::uint64_t digest(const CheckedRecord& checked, std::size_t field);
     // The line on which `key` had another value; 0: none. The latest value and line are kept.
     std::uint64_t exchange(std::uint64_t key, std::uint64_t value, std::uint64_t line);
     Remembered* set_of(std::uint64_t key) { return &table_[(key % (table_.size() / kSetSize)) * kSetSize]; }
     void grow();
 
+    std::vector<std::pair<std::size_t, std::uint64_t>> digests_;  // of this record, by field
     std::vector<Remembered> table_;  // a power of two; each set begins with what was met last
 };
 

@@ -85,12 +85,12 @@ class Confidentiality(DemoCase):
                 before = len(impostor.requests)
                 _, id = self.sent(records)
                 wait_until(lambda: any(r.startswith(b"PUT ") for r in impostor.requests[before:]), 30, 0.1, "a parcel")
+            for request in impostor.requests:
+                self.assertEqual(readable(request), [])
             self.demo.restart_city(lambda text: text.replace(impostor.url, real))
             self.demo.delivered(id, 90)
         finally:
             impostor.close()
-        for request in impostor.requests:
-            self.assertEqual(readable(request), [])
         parcels = [r for r in impostor.requests if r.startswith(b"PUT ")]
         inside = self.demo.path(parcels[0].split(b"\n\n", 1)[1], ".p7e")
         shown = run("openssl", "asn1parse", "-inform", "DER", "-in", inside).stdout
