@@ -23,6 +23,7 @@ public:
     static Result<EnvelopeKey> create(const SigningKey& key, const Certificate& certificate);
 
     const Certificate& certificate() const { return certificate_; }
+    KeyKind kind() const { return key_.kind(); }
     bool is_recipient(const EnvelopeRecipient& recipient) const;
 
     // The content key, 32 octets; or, when it does not come out, one drawn by lot, so that a sender who probes learns

@@ -76,6 +76,7 @@ public:
             case Errc::envelope_attributes: return "the envelope carries attributes or an originator's certificates";
             case Errc::envelope_other_recipient: return "the envelope was made for another certificate";
             case Errc::envelope_not_opened: return "the envelope does not open";
+            case Errc::envelope_key_replaced: return "the envelope was made for a certificate that was replaced";
         }
         return "unknown error";
     }

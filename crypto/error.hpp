@@ -84,6 +84,7 @@ enum class Errc : int {
     envelope_attributes = 134,       // attributes or originator's certificates beside the content
     envelope_other_recipient = 135,  // made for another certificate
     envelope_not_opened = 136,       // whatever is wrong inside: which, is nobody's to learn
+    envelope_key_replaced = 137,     // made for a certificate whose time beside its successor is over
 };
 
 const boost::system::error_category& category() noexcept;

@@ -88,6 +88,7 @@ struct Check {
         at_most,              // field <= other + working_days
         at_least,             // field >= other + working_days
         characters,           // field has none of the kinds in `refused`
+        determined_by,        // field is the same in all records of a file that have the same `other` (and `within`)
     };
     // Kinds of characters that a text may contain but that a name, say, hardly means.
     static constexpr unsigned kPictographs = 1;  // emoji and the like
@@ -100,6 +101,7 @@ struct Check {
     Severity severity = Severity::error;
     std::vector<std::size_t> fields;
     std::size_t other = kNoField;
+    std::size_t within = kNoField;
     Day date{};
     std::vector<Day> dates;
     std::vector<std::string> words;
@@ -170,9 +172,9 @@ struct CheckedRecord {
     std::vector<std::uint8_t> wrong;   // by field; 1: has an error of its own
 };
 
-// Total: any bytes in `cells` (by field; empty: absent; valid UTF-8 is the caller's promise only for the
-// counting of characters) give normalised values and findings. Same cells, catalog, calendar and day: same
-// answer.
+// Of the catalog's checks those that one record answers; determined_by needs the others of its file, and is in
+// file_checks.hpp. Total: any bytes in `cells` (by field; empty: absent; valid UTF-8 is the caller's promise only for
+// the counting of characters) give normalised values and findings. Same cells, catalog, calendar and day: same answer.
 void check_record(const Catalog& catalog, const WorkingDays& calendar, Day today,
                   const std::vector<std::string_view>& cells, CheckedRecord& checked);
 

@@ -42,6 +42,7 @@ void CatalogReader::check_types(const YAML::Node& node, const Check& check) {
             case Kind::pattern:
             case Kind::characters:
             case Kind::no_identity_number: need(field, {FieldType::text, FieldType::code}); break;
+            case Kind::determined_by: need(field, {FieldType::text, FieldType::code, FieldType::personal}); break;
             case Kind::one_of:
             case Kind::only_when:
             case Kind::explained: break;
@@ -53,6 +54,9 @@ void CatalogReader::check_types(const YAML::Node& node, const Check& check) {
         need(check.other, {FieldType::enumeration});
     } else if (check.kind == Kind::organisation_inside) {
         need(check.other, {FieldType::code});
+    } else if (check.kind == Kind::determined_by) {
+        need(check.other, {FieldType::text, FieldType::code, FieldType::personal});
+        need(check.within, {FieldType::enumeration});
     }
 }
 
@@ -61,9 +65,14 @@ void CatalogReader::read_check_parameters(MapReader& map, Check& check) {
         return std::ranges::find(kinds, check.kind) != kinds.end();
     };
     if (one_of({Kind::order, Kind::at_most, Kind::at_least, Kind::uscc_category, Kind::organisation_inside,
-                Kind::identity_document})) {
+                Kind::identity_document, Kind::determined_by})) {
         if (const auto other = map.required("other"); other.IsDefined()) {
             check.other = field_named(other);
+        }
+    }
+    if (check.kind == Kind::determined_by) {
+        if (const auto within = map.optional("within"); within.IsDefined()) {
+            check.within = field_named(within);
         }
     }
     if (check.kind == Kind::not_before) {
@@ -176,7 +185,8 @@ void CatalogReader::read_check(const YAML::Node& node) {
                                               {"one_of", Kind::one_of},
                                               {"at_most", Kind::at_most},
                                               {"at_least", Kind::at_least},
-                                              {"characters", Kind::characters}},
+                                              {"characters", Kind::characters},
+                                              {"determined_by", Kind::determined_by}},
                                              check.kind);
         if (!known) {
             return;

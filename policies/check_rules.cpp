@@ -214,6 +214,9 @@ void RecordUnderCheck::run_check(const Check& check) {
         check_one_of(check);
         return;
     }
+    if (check.kind == Kind::determined_by) {
+        return;  // file_checks.cpp
+    }
     for (const auto field : check.fields) {
         if (check.kind == Kind::explained) {
             if (value(field).empty() && !wrong(field) && holds(check.when)) {
@@ -281,6 +284,7 @@ void RecordUnderCheck::run_check(const Check& check) {
                 }
                 break;
             case Kind::one_of:
+            case Kind::determined_by:
             case Kind::explained: break;
         }
     }

@@ -152,6 +152,10 @@ constexpr CodeText kCodes[] = {
     {"XF-1127", 413, Retry::never, "Part goes too far", "分段超出长度",
      "The part goes beyond the length of {0} bytes that was announced.", "本段超出所声明的长度 {0} 字节。",
      "Announce the right length with a new upload.", "请以正确的长度新建上传。"},
+    {"XF-1128", 404, Retry::never, "No envelope certificate", "没有加密证书",
+     "This node has no certificate for envelopes of this kind in force.", "本节点没有此类有效的加密证书。",
+     "Hand in the signed file itself; the transmission is encrypted anyway.",
+     "请直接报送签名文件；传输过程本身已加密。"},
 
     {"XF-2001", 403, Retry::never, "Not permitted", "无权限", "No role of this account permits this act.",
      "该账户的角色均不允许此操作。", "If the act belongs to your duties, ask the security administrator for the role.",

@@ -160,6 +160,11 @@ constexpr CodeText kCodes[] = {
      "信封之内仍是加密信封。", "Encrypt the signed file once.", "签名文件只需加密一次。"},
     {"XF-3049", 422, Retry::never, "Envelope without content", "信封没有内容", "There is nothing inside the envelope.",
      "信封内没有内容。", "Encrypt the signed file.", "请对签名文件加密。"},
+    {"XF-3050", 422, Retry::never, "Encrypted for a replaced certificate", "所用加密证书已更换",
+     "The envelope was made for a certificate that this node has replaced; its time beside the new one is over.",
+     "信封所用的加密证书已更换，且过渡期已过。",
+     "Fetch the node's present certificate from /v1/certificates/envelope and encrypt the signed file anew.",
+     "请从 /v1/certificates/envelope 获取现行加密证书，重新加密签名文件。"},
 };
 
 }  // namespace

@@ -190,6 +190,14 @@ constexpr CodeText kCodes[] = {
      "The value is not a date and a time in the form YYYY-MM-DD HH:MM:SS.",
      "内容不是有效时间，格式应为 YYYY-MM-DD HH:MM:SS。", "Write times like 2026-09-30 08:30:00.",
      "请按 2026-09-30 08:30:00 的格式填写。"},
+    {"XF-4113", 0, Retry::never, "One code, two names", "同一代码对应不同名称",
+     "Line {0} gives this code with another name.", "第 {0} 行的同一代码对应另一名称。",
+     "Find out whether code or name is wrong; if the subject was renamed, nothing is to be done.",
+     "请核实代码或名称是否有误；主体已更名的，无需处理。"},
+    {"XF-4114", 0, Retry::never, "One name, two codes", "同一名称对应不同代码",
+     "Line {0} gives this name with another code.", "第 {0} 行的同一名称对应另一代码。",
+     "Find out whether one of the codes is wrong; two subjects may have one name.",
+     "请核实代码是否有误；确为同名的不同主体的，无需处理。"},
 };
 
 }  // namespace

@@ -161,6 +161,10 @@ constexpr CodeText kCodes[] = {
      "The upper level answered with HTTP status {0}.", "上级节点返回 HTTP 状态码 {0}。",
      "Delivery is tried again by itself; see the upper level's journal if it lasts.",
      "将自动重试；如持续存在，请查看上级节点日志。"},
+    {"XF-7019", 422, Retry::never, "Parcel not encrypted", "数据包未加密",
+     "The parcel came in the clear; between nodes parcels travel encrypted for the receiving node.",
+     "数据包未加密；节点之间的数据包须以接收节点的加密证书加密。",
+     "Give the sending node's route this node's envelope certificate.", "请在发送节点的线路中配置本节点的加密证书。"},
 };
 
 }  // namespace

@@ -59,6 +59,10 @@ constexpr CodeExample kExamples[] = {
      {},
      {}},
     {"XF-4112", "record-metadata", "HJ_SJC", "2026-09-30", "2026-09-30 08:30:00", {}, {}},
+    {"XF-4113", kPenalty, "CF_XDR_MC", "示例商贸公司", "示例商贸有限公司", "CF_XDR_SHXYM", "91350100M000100Y43",
+     "示例商贸有限公司"},
+    {"XF-4114", kPenalty, "CF_XDR_SHXYM", "91219900MATEJT689Q", "91350100M000100Y43", "CF_XDR_MC", "示例商贸有限公司",
+     "91350100M000100Y43"},
 };
 
 }  // namespace

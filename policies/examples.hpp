@@ -14,6 +14,7 @@ struct CodeExample {
     std::string_view right;        // empty: to be left empty, or nothing to correct
     std::string_view given_field;  // while this field has this value; empty: whatever the others are
     std::string_view given_value;
+    std::string_view earlier{};  // an earlier record of the file, otherwise the same, has this value of the field
 };
 
 std::span<const CodeExample> all_examples();             // ascending by code

@@ -17,6 +17,8 @@ constexpr std::size_t kWrappedSizeBytesMax = 4096;
 constexpr std::string_view kUnitPrefix = "unit/";
 constexpr std::string_view kEnvelopeKey = "envelope";
 constexpr std::string_view kEnvelopeRsaKey = "envelope-rsa";
+constexpr std::string_view kFormerEnvelopeKey = "envelope-former";
+constexpr std::string_view kFormerEnvelopeRsaKey = "envelope-rsa-former";
 
 class File {
 public:
@@ -160,6 +162,50 @@ Result<std::vector<crypto::SigningKey>> create_envelope_keys(WriteTransaction& t
     return keys;
 }
 
+Result<std::vector<crypto::SigningKey>> renew_envelope_keys(WriteTransaction& transaction,
+                                                            const crypto::KeyWrapper& wrapper) {
+    const std::pair<std::string_view, std::string_view> names[] = {{kEnvelopeKey, kFormerEnvelopeKey},
+                                                                   {kEnvelopeRsaKey, kFormerEnvelopeRsaKey}};
+    for (const auto& [name, former] : names) {
+        const auto key = get_key(transaction, wrapper, name);
+        if (!key) {
+            return key.error();
+        }
+        // A wrapped key is bound to its name.
+        if (const auto put = transaction.put(Table::keys, as_bytes(former), wrapper.wrap(former, key->view())); !put) {
+            return put.error();
+        }
+        if (const auto erased = transaction.erase(Table::keys, as_bytes(name)); !erased) {
+            return erased.error();
+        }
+    }
+    return create_envelope_keys(transaction, wrapper);
+}
+
+namespace {
+
+// Those of these names that are there.
+Result<std::vector<crypto::SigningKey>> load_envelope_keys(const ReadTransaction& transaction,
+                                                           const crypto::KeyWrapper& wrapper,
+                                                           std::initializer_list<std::string_view> names) {
+    std::vector<crypto::SigningKey> keys;
+    for (const auto name : names) {
+        const auto document = get_key(transaction, wrapper, name);
+        if (!document && document.error() == make_error_code(Errc::not_found)) {
+            continue;
+        }
+        auto key =
+            document ? crypto::SigningKey::from_pkcs8(document->view()) : Result<crypto::SigningKey>(document.error());
+        if (!key) {
+            return key.error();
+        }
+        keys.push_back(std::move(*key));
+    }
+    return keys;
+}
+
+}  // namespace
+
 Result<NodeKeys> load_node_keys(const ReadTransaction& transaction, const crypto::KeyWrapper& wrapper) {
     auto log = get_key(transaction, wrapper, "log");
     if (!log) {
@@ -189,21 +235,16 @@ Result<NodeKeys> load_node_keys(const ReadTransaction& transaction, const crypto
     if (!parcel) {
         return parcel.error();
     }
-    std::vector<crypto::SigningKey> envelopes;
-    for (const std::string_view name : {kEnvelopeKey, kEnvelopeRsaKey}) {
-        const auto document = get_key(transaction, wrapper, name);
-        if (!document && document.error() == make_error_code(Errc::not_found)) {
-            continue;
-        }
-        auto key =
-            document ? crypto::SigningKey::from_pkcs8(document->view()) : Result<crypto::SigningKey>(document.error());
-        if (!key) {
-            return key.error();
-        }
-        envelopes.push_back(std::move(*key));
+    auto envelopes = load_envelope_keys(transaction, wrapper, {kEnvelopeKey, kEnvelopeRsaKey});
+    if (!envelopes) {
+        return envelopes.error();
     }
-    return NodeKeys{std::move(*log),    std::move(*witness), std::move(*tls),
-                    std::move(*parcel), std::move(*index),   std::move(envelopes)};
+    auto former = load_envelope_keys(transaction, wrapper, {kFormerEnvelopeKey, kFormerEnvelopeRsaKey});
+    if (!former) {
+        return former.error();
+    }
+    return NodeKeys{std::move(*log),   std::move(*witness),   std::move(*tls),   std::move(*parcel),
+                    std::move(*index), std::move(*envelopes), std::move(*former)};
 }
 
 Result<crypto::Secret> create_unit_key(WriteTransaction& transaction, const crypto::KeyWrapper& wrapper,

@@ -2,7 +2,8 @@
 //
 // The store key opens the engine, so it cannot lie in it: it is the file keys/store.wrapped of the state directory.
 // The others are rows of Table::keys: `log` and `witness` (Ed25519 seeds), `tls` and `parcel` (P-256, PKCS #8),
-// `envelope` (P-256) and `envelope-rsa` (RSA-3072, both PKCS #8; absent in nodes that open no envelopes),
+// `envelope` (P-256) and `envelope-rsa` (RSA-3072, both PKCS #8; absent in nodes that open no envelopes), the same with
+// `-former` behind it (the pair before, once it was renewed),
 // `index` (HMAC), `unit/<code>` (wraps the data keys of that unit's submissions).
 //
 // Format:  docs/FORMATS.md, section on keys; crypto/key_wrap.hpp binds each key to its name.
@@ -39,6 +40,7 @@ struct NodeKeys {
     crypto::SigningKey parcel;
     crypto::Secret index;
     std::vector<crypto::SigningKey> envelopes;  // P-256 and RSA; they open, and sign nothing
+    std::vector<crypto::SigningKey> former_envelopes{};
 };
 
 // Errors: exists when the store has a log key already.
@@ -50,6 +52,11 @@ Result<NodeKeys> load_node_keys(const ReadTransaction& transaction, const crypto
 // Errors: exists.
 Result<std::vector<crypto::SigningKey>> create_envelope_keys(WriteTransaction& transaction,
                                                              const crypto::KeyWrapper& wrapper);
+
+// A new pair; the one there was becomes the former one, and the former one before that is gone. Errors: not_found when
+// there is no pair.
+Result<std::vector<crypto::SigningKey>> renew_envelope_keys(WriteTransaction& transaction,
+                                                            const crypto::KeyWrapper& wrapper);
 
 // Errors: exists.
 Result<crypto::Secret> create_unit_key(WriteTransaction& transaction, const crypto::KeyWrapper& wrapper,

@@ -17,6 +17,7 @@ int run_command_line(int argc, const char* const* argv) {
     add_init_verb(app, chosen);
     add_authority_verbs(app, chosen);
     add_hand_in_verbs(app, chosen);
+    add_envelope_verbs(app, chosen);
     add_evidence_verbs(app, chosen);
     add_node_verbs(app, chosen);
     add_quality_verb(app, chosen);

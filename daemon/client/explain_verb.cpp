@@ -38,6 +38,9 @@ Exit explain(const std::string& given, bool as_json) {
             if (!example->given_field.empty()) {
                 shown.emplace("given", json::object{{example->given_field, example->given_value}});
             }
+            if (!example->earlier.empty()) {
+                shown.emplace("earlier", example->earlier);
+            }
             object.emplace("example", std::move(shown));
         }
         say({json::serialize(object), {}});
@@ -56,6 +59,10 @@ Exit explain(const std::string& given, bool as_json) {
         example =
             "\n  For example " + where + condition + ": " + value(shown->wrong) + "; right: " + value(shown->right);
         example_zh = "\n  例如 " + where + condition + "：" + value(shown->wrong) + "；正确：" + value(shown->right);
+        if (!shown->earlier.empty()) {
+            example += "; in an earlier line: " + string(shown->earlier);
+            example_zh += "；前面一行：" + string(shown->earlier);
+        }
     }
     // Both languages: whoever asks is often on the telephone with somebody who reads the other.
     const Text english{string(text->code) + " " + string(text->title) + "\n  " + string(text->detail) + "\n  " +

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <future>
 
 #include "crypto/certificate_authority.hpp"
 #include "crypto/note.hpp"
@@ -10,6 +9,7 @@
 #include "daemon/client/authority.hpp"
 #include "daemon/client/enrolment.hpp"
 #include "daemon/client/files.hpp"
+#include "daemon/client/offline_store.hpp"
 #include "daemon/client/shipped_packs.hpp"
 #include "daemon/client/text.hpp"
 #include "storage/leaf.hpp"
@@ -18,27 +18,6 @@
 
 namespace xinfu::client {
 namespace {
-
-class SystemClock final : public storage::Clock {
-public:
-    storage::Milliseconds now() const override {
-        return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-    }
-};
-
-Stop failed(const std::string& what, const boost::system::error_code& error) {
-    return {Exit::refused, {what + ": " + error.message(), {}}, {}};
-}
-
-template <class T>
-T need(Result<T> result, const std::string& what) {
-    if (!result) {
-        throw failed(what, result.error());
-    }
-    if constexpr (!std::is_void_v<T>) {
-        return std::move(*result);
-    }
-}
 
 policies::AccessPolicy shipped_access() {
     for (const ShippedPack& pack : shipped_packs()) {
@@ -105,26 +84,9 @@ storage::NodeKeys make_store(const std::string& state, const std::string& node, 
     for (const ShippedPack& pack : shipped_packs()) {
         packs.push_back({pack.kind, to_bytes(pack.text)});
     }
-    const std::string origin = node + "/log";
-    auto signer =
-        std::make_shared<crypto::NoteSigner>(need(crypto::NoteSigner::from_seed(origin, keys.log_seed.view()), origin));
-    storage::Ledger::Options options;
-    options.origin = origin;
-    options.disk_reserve_bytes = 0;
-    auto ledger = need(
-        storage::open_ledger(std::move(engine), options, std::move(signer), std::make_shared<SystemClock>()), state);
-    std::promise<boost::system::error_code> committed;
-    storage::Operation operation;
-    operation.apply = [&](storage::Batch& batch) {
+    commit_offline(std::move(engine), node, keys.log_seed.view(), [&](storage::Batch& batch) {
         return write_bootstrap(batch, enrolled, packs, node, keys.index.view());
-    };
-    operation.done = [&](Result<storage::Committed> result) {
-        committed.set_value(result ? boost::system::error_code() : result.error());
-    };
-    need(ledger->submit(std::move(operation)), state);
-    if (const auto error = committed.get_future().get()) {
-        throw failed(state, error);
-    }
+    });
     return keys;
 }
 

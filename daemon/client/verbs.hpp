@@ -18,6 +18,7 @@ struct Chosen {
 
 void add_authority_verbs(CLI::App& app, Chosen& chosen);  // ca
 void add_demo_verbs(CLI::App& app, Chosen& chosen);       // demo
+void add_envelope_verbs(CLI::App& app, Chosen& chosen);   // envelope
 void add_evidence_verbs(CLI::App& app, Chosen& chosen);   // receipt, log
 void add_explain_verb(CLI::App& app, Chosen& chosen);     // explain
 void add_hand_in_verbs(CLI::App& app, Chosen& chosen);    // push, check

@@ -76,6 +76,9 @@ struct Vault {
     std::uint32_t readings_per_account_hour = 10'000;
     // Acts of one account that leave a leaf of their own, in a minute. 1 to 1000000000. Beyond: 429.
     std::uint32_t acts_per_account_minute = 120'000;
+    // How long an envelope certificate still counts once a newer one for the same kind of key has begun. 1 to 3650.
+    // Longer than any link below has ever been down: parcels wait as they were encrypted.
+    std::uint32_t envelope_overlap_days = 90;
 
     bool operator==(const Vault&) const = default;
 };

@@ -49,6 +49,7 @@ void visit_fields(Visitor& visitor, Vault& vault) {
     visitor.number("submissions_max", vault.submissions_max, 1, 4096);
     visitor.number("readings_per_account_hour", vault.readings_per_account_hour, 1, 1'000'000'000);
     visitor.number("acts_per_account_minute", vault.acts_per_account_minute, 1, 1'000'000'000);
+    visitor.number("envelope_overlap_days", vault.envelope_overlap_days, 1, 3650);
 }
 
 template <class Visitor>

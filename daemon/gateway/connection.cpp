@@ -95,6 +95,7 @@ std::string_view act_name(Act act) {
         case Act::close_session: return "close_session";
         case Act::get_status: return "read_status";
         case Act::read_quality: return "read_quality";
+        case Act::get_envelope_certificate: return "read_certificate";
         case Act::describe_uploads: return "describe_uploads";
         case Act::open_upload: return "open_upload";
         case Act::get_upload: return "read_upload";

@@ -479,6 +479,9 @@ asio::awaitable<Answer> read(Connection& connection, Request& request, Route rou
         case Act::read_checkpoint:
             question.mutable_read_checkpoint();
             return relay_text(connection, request, std::move(question), text_head(kTextType));
+        case Act::get_envelope_certificate:
+            question.mutable_get_envelope_certificate()->set_rsa(route.first == "envelope-rsa");
+            return relay_text(connection, request, std::move(question), text_head("application/pem-certificate-chain"));
         case Act::read_tile:
             question.mutable_read_tile()->set_level(route.tile.level);
             question.mutable_read_tile()->set_index(route.tile.index);

@@ -85,6 +85,9 @@ std::vector<Candidate> candidates(std::span<const std::string> path, bool& bad_n
     if (family == "quality" && (size == 2 || (size == 3 && parse_month(path[2])))) {
         return one("GET", Act::read_quality, size == 3 ? path[2] : std::string{});
     }
+    if (family == "certificates" && size == 3 && (path[2] == "envelope" || path[2] == "envelope-rsa")) {
+        return one("GET", Act::get_envelope_certificate, path[2]);
+    }
     if (family == "log" && size == 3 && path[2] == "checkpoint") {
         return one("GET", Act::read_checkpoint);
     }

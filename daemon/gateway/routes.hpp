@@ -31,6 +31,7 @@ enum class Act {
     close_session,
     get_status,
     read_quality,  // first: "YYYY-MM", empty: the current month
+    get_envelope_certificate,  // first: envelope, envelope-rsa
     describe_uploads,
     open_upload,
     get_upload,  // first: id, as in the next two

@@ -271,6 +271,7 @@ void Sheet::take_record(const Row& row) {
         take_operation(row);
         return;
     }
+    file_checks_.compare(catalog(), row.line, checked_);
     if (relayed_ && checked_.due) {
         forget_lateness();
     }
@@ -323,6 +324,7 @@ void Sheet::take_operation(const Row& row) {
         checked_.defective = checked_.warned = false;
     } else {
         forget_lateness();
+        file_checks_.compare(catalog(), row.line, checked_);
         outbox_.add_findings(catalog(), row.line, checked_);
     }
     for (auto& defect : defects) {

@@ -17,6 +17,7 @@
 #include "daemon/inspector/outbox.hpp"
 #include "daemon/inspector/row_reader.hpp"
 #include "policies/catalog.hpp"
+#include "policies/file_checks.hpp"
 #include "policies/quality.hpp"
 #include "policies/working_days.hpp"
 
@@ -86,6 +87,7 @@ private:
                                                   policies::kNoField};  // where they are
     std::vector<std::string_view> by_field_;
     policies::CheckedRecord checked_;
+    policies::FileChecks file_checks_;
     std::uint64_t records_ = 0;
     std::uint64_t defective_ = 0;
     std::uint64_t warned_ = 0;

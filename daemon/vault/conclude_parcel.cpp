@@ -90,6 +90,11 @@ asio::awaitable<std::optional<boundary::Problem>> Intake::Submission::conclude_p
     const auto& outer = inspection_->signer(0);
     const auto& inner = inspection_->signer(1);
     const auto& verdict = inspection_->verdict();
+    // A node that opens envelopes takes nothing from other nodes that came without one: whoever carried it has read it.
+    if (!candidate.enveloped && !context_.keys.envelopes().empty()) {
+        candidate.problem = problem("XF-7019");
+        co_return Trouble{};
+    }
     if (candidate.problem) {
         candidate.problem = inside_original(*candidate.problem);
         co_return Trouble{};

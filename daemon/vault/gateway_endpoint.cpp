@@ -15,6 +15,7 @@
 #include "daemon/vault/authorisation.hpp"
 #include "daemon/vault/catalog_service.hpp"
 #include "daemon/vault/counted_leaves.hpp"
+#include "daemon/vault/envelope_certificates.hpp"
 #include "daemon/vault/handshake_service.hpp"
 #include "daemon/vault/identity.hpp"
 #include "daemon/vault/log_service.hpp"
@@ -209,6 +210,8 @@ constexpr auto kTable = std::to_array<Row>({
     {GatewayRequest::kGetStatus, Needs::session, verb::read_status, "read_status", Leaves::once, "status", get_status},
     {GatewayRequest::kReadQuality, Needs::session, verb::read_quality, "read_quality", Leaves::by_use_case, "",
      with_context<read_quality>},
+    {GatewayRequest::kGetEnvelopeCertificate, Needs::session, verb::read_checkpoint, "read_certificate", Leaves::once,
+     "certificate", with_context<get_envelope_certificate>},
     {GatewayRequest::kGetMetrics, Needs::nothing, "", "", Leaves::by_use_case, "", get_metrics},
 });
 

@@ -299,10 +299,11 @@ asio::awaitable<std::optional<InspectionEnd>> Inspection::answer(const boundary:
     const auto key = co_await std::move(unwrapping);
     if (!key) {
         const bool other = key.error() == crypto::Errc::envelope_other_recipient;
-        if (!other && key.error() != storage::Errc::not_found) {
+        const bool replaced = key.error() == crypto::Errc::envelope_key_replaced;
+        if (!other && !replaced && key.error() != storage::Errc::not_found) {
             co_return End{failed(key.error())};
         }
-        *verdict_.mutable_problem() = problem(other ? "XF-3042" : "XF-3028");
+        *verdict_.mutable_problem() = problem(other ? "XF-3042" : replaced ? "XF-3050" : "XF-3028");
         co_return End{InspectionEnd::refused};
     }
     envelope_.begin(key->view(), as_bytes(question.nonce()));

@@ -49,7 +49,8 @@ public:
     virtual asio::awaitable<Result<void>> take_body(ByteView bytes) = 0;
     // The body is an envelope: what of it was taken is not worth keeping, the package is. Before take_package().
     virtual void begin_envelope() = 0;
-    // Errors: crypto::Errc::envelope_other_recipient; storage::Errc::not_found: this node opens no envelopes.
+    // Errors: crypto::Errc::envelope_other_recipient, envelope_key_replaced; storage::Errc::not_found: this node opens
+    // no envelopes.
     virtual asio::awaitable<Result<crypto::Secret>> unwrap(const boundary::UnwrapContentKey& question) = 0;
     // The signed file inside, where it is not the body itself: without its armour and its envelope.
     virtual asio::awaitable<Result<void>> take_package(ByteView bytes) = 0;

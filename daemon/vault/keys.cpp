@@ -62,9 +62,11 @@ std::vector<crypto::EnvelopeKey> envelope_keys(const storage::NodeKeys& node,
                                                const std::vector<crypto::Certificate>& certificates) {
     std::vector<crypto::EnvelopeKey> keys;
     for (const auto& certificate : certificates) {
-        for (const auto& key : node.envelopes) {
-            if (auto fits = crypto::EnvelopeKey::create(key, certificate)) {
-                keys.push_back(std::move(*fits));
+        for (const auto* generation : {&node.envelopes, &node.former_envelopes}) {
+            for (const auto& key : *generation) {
+                if (auto fits = crypto::EnvelopeKey::create(key, certificate)) {
+                    keys.push_back(std::move(*fits));
+                }
             }
         }
     }

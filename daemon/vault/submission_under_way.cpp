@@ -4,6 +4,8 @@
 #include <utility>
 
 #include "daemon/boundary/error.hpp"
+#include "daemon/config/config.hpp"
+#include "daemon/vault/envelope_certificates.hpp"
 #include "daemon/vault/exchange.hpp"
 #include "daemon/vault/keys.hpp"
 #include "daemon/vault/operations.hpp"
@@ -142,6 +144,10 @@ asio::awaitable<Result<crypto::Secret>> SubmissionUnderWay::unwrap(const boundar
         keys, [&recipient](const crypto::EnvelopeKey& candidate) { return candidate.is_recipient(recipient); });
     if (key == keys.end()) {
         co_return crypto::Errc::envelope_other_recipient;
+    }
+    const auto until = opens_until(keys, *key, std::chrono::days(context_.config.vault.envelope_overlap_days));
+    if (until && context_.clock.now() > *until) {
+        co_return crypto::Errc::envelope_key_replaced;
     }
     std::function<Result<crypto::Secret>()> work = [this, &chosen = *key, recipient = std::move(recipient)]() {
         return Result<crypto::Secret>(chosen.unwrap(recipient, context_.random));

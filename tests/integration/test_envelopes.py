@@ -1,10 +1,14 @@
 """Encrypted for the node and for nobody else: what stock tools put into envelopes is opened, whatever is weaker or altered
 is refused, and who has not the key learns nothing. ENC-01."""
+import datetime
 import hashlib
+import json
+import pathlib
+import shutil
 import unittest
 
 from tests.support.bouncycastle import BouncyCastle
-from tests.support.demo import DemoCase, receipt_leaf, run
+from tests.support.demo import XINFU, DemoCase, receipt_leaf, run
 
 EC = ("-keyopt", "ecdh_kdf_md:sha256")
 OAEP = ("-keyopt", "rsa_padding_mode:oaep", "-keyopt", "rsa_oaep_md:sha256")
@@ -137,6 +141,96 @@ class Envelopes(DemoCase):
             self.assertIn(usage, text)
             self.assertNotIn("Digital Signature", text)
             run("openssl", "verify", "-CAfile", self.demo["CA"], self.demo[name])
+
+
+class Renewal(DemoCase):
+    """New envelope keys: senders fetch the new certificate, and the old one counts for a stated time beside it."""
+
+    def setUp(self):
+        self.city = self.demo.dir / "city"
+        self.installed = pathlib.Path(self.demo["CITY_STATE"]) / "certificates" / "envelope.pem"
+
+    def seal(self, file, certificate, *options):
+        out = self.demo.path(suffix=".p7e")
+        run("openssl", "cms", "-encrypt", "-binary", "-in", file, "-outform", "DER", "-out", out, "-aes-256-gcm", "-recip",
+            certificate, *options)
+        return out
+
+    def renew(self, check=True):
+        return run(XINFU, "envelope", "renew", "--config", self.city / "xinfu.yaml", "--json", check=check)
+
+    def fetched(self, kind, **more):
+        answer = self.demo.curl(f"/v1/certificates/{kind}", **more)
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual(answer.headers["content-type"], "application/pem-certificate-chain")
+        return self.demo.path(answer.body, ".pem")
+
+    def issue(self, request, days_ago):
+        """A certificate of the demo's authority that began so many days ago."""
+        work = self.demo.path()
+        work.mkdir()
+        (work / "index.txt").touch()
+        (work / "conf").write_text(
+            f"[ca]\ndefault_ca=d\n[d]\ndir={work}\ndatabase={work}/index.txt\nnew_certs_dir={work}\nrand_serial=yes\n"
+            "default_md=sha256\npolicy=p\nemail_in_dn=no\n[p]\ncommonName=supplied\ncountryName=optional\n"
+            "organizationName=optional\norganizationIdentifier=optional\n[x]\nkeyUsage=critical,"
+            + ("keyEncipherment" if "rsa" in pathlib.Path(request).name else "keyAgreement") + "\nsubjectKeyIdentifier=hash\n")
+        began = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=days_ago)
+        run("openssl", "ca", "-batch", "-config", work / "conf", "-in", request, "-out", work / "out.pem", "-notext",
+            "-keyfile", self.demo.dir / "ca" / "ca.key", "-cert", self.demo["CA"], "-extensions", "x",
+            "-startdate", began.strftime("%Y%m%d%H%M%SZ"), "-days", "400")
+        return (work / "out.pem").read_text()
+
+    def test_the_old_key_opens_beside_the_new_one_for_the_stated_time(self):
+        refused = self.renew(check=False)
+        self.assertEqual(refused.returncode, 1, refused)
+        self.assertIn("running", refused.stdout.decode())
+        old = {kind: self.fetched(kind) for kind in ("envelope", "envelope-rsa")}
+        self.assertEqual(old["envelope"].read_bytes(), pathlib.Path(self.demo["CITY_ENVELOPE"]).read_bytes())
+        options = {"envelope": EC, "envelope-rsa": OAEP}
+        requests = {}
+        shutil.copy(self.city / "envelope.csr", self.city / "envelope.csr.old")
+        shutil.copy(self.city / "envelope-rsa.csr", self.city / "envelope-rsa.csr.old")
+
+        def rotate():
+            first, second = json.loads(self.renew().stdout), json.loads(self.renew().stdout)
+            self.assertEqual((first["renewed"], second["renewed"]), (True, False), "the pair in use is not thrown away")
+            requests.update(zip(("envelope", "envelope-rsa"), second["envelope_requests"]))
+
+        # Without a certificate nobody knows the new keys: nothing changes.
+        self.demo.restart_city(meanwhile=rotate)
+        self.assertIn("renew_envelope_keys", [leaf["action"] for leaf in self.demo.leaves()])
+        self.demo.log_verify()
+        for kind, certificate in old.items():
+            self.assertEqual(self.fetched(kind).read_bytes(), certificate.read_bytes())
+            self.assertEqual(self.demo.put(self.seal(self.demo.sign(self.demo.penalties(1)), certificate, *options[kind])).status, 201)
+
+        def install(began, old_began):
+            new = "".join(self.issue(request, began) for request in requests.values())
+            former = "".join(self.issue(str(request) + ".old", old_began) for request in requests.values())
+            self.installed.write_text(new + former)
+            return {kind: self.demo.path(part.encode(), ".pem") for kind, part in zip(
+                requests, ["-----BEGIN" + p for p in former.split("-----BEGIN")[1:]])}
+
+        certificates = {}
+        self.demo.restart_city(meanwhile=lambda: certificates.update(install(3, 10)))
+        for kind, certificate in certificates.items():
+            new = self.fetched(kind, who="DEPT2")
+            self.assertNotEqual(new.read_bytes(), certificate.read_bytes())
+            for recipient in (new, certificate):
+                inside = self.demo.sign(self.demo.penalties(1))
+                answer = self.demo.put(self.seal(inside, recipient, *options[kind]))
+                self.assertEqual(answer.status, 201, (kind, answer))
+                self.demo.delivered(answer.id)
+        # The new ones began three days ago: with a day of overlap the old ones are over.
+        self.demo.restart_city(lambda text: text.replace("vault:\n", "vault:\n  envelope_overlap_days: 1\n"))
+        for kind, certificate in certificates.items():
+            inside = self.demo.sign(self.demo.penalties(1))
+            body = self.assertProblem(self.demo.put(self.seal(inside, certificate, *options[kind])), 422, "XF-3050")
+            self.assertIn("/v1/certificates/envelope", run(XINFU, "explain", body["code"]).stdout.decode())
+            self.assertEqual(self.demo.put(self.seal(inside, self.fetched(kind), *options[kind])).status, 201)
+        self.assertProblem(self.demo.curl("/v1/certificates/other"), 404)
+        self.assertProblem(self.demo.curl("/v1/certificates/envelope", "-X", "POST"), 405)
 
 
 if __name__ == "__main__":

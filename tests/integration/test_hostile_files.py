@@ -3,6 +3,7 @@ IDN-04, CHK-02 (forge, alter)."""
 import pathlib
 import random
 import unittest
+import urllib.parse
 
 from tests.support.demo import DemoCase, receipt_leaf, run
 
@@ -104,6 +105,23 @@ class HostileFiles(DemoCase):
         for name in ("a%2Fb", "x" * 201, "%00", "%FF", "tab%09"):
             answer = self.demo.put(file, name)
             self.assertIn(answer.status, (400, 404), (name, answer))
+
+    def test_a_name_that_looks_like_a_path_a_command_or_a_formula_is_only_a_name(self):
+        names = ["...", r"..\..\x.p7m", r"C:\x.p7m", "~root", "$(touch x)", "-rf", "|id", "=1+1", "%2e%2e%2fx",
+                 "\u202ex.p7m"]
+        before = {path for path in self.demo.dir.rglob("*")}
+        for name in names:
+            with self.subTest(name=name):
+                answer = self.demo.put(self.demo.sign(self.demo.penalties(1)), urllib.parse.quote(name, safe=""),
+                                       options=("--path-as-is",))
+                self.assertEqual(answer.status, 201, answer)
+                self.assertEqual(self.demo.submission(answer.id).json["name"], name)
+                self.demo.delivered(answer.id)
+        for name in ("..%2Fx", "..%2F..%2F..%2Fetc%2Fpasswd", "%2Fetc%2Fpasswd", "x%2F..%2Fy"):
+            answer = self.demo.put(self.demo.path(b"x"), name, options=("--path-as-is",))
+            self.assertProblem(answer, 400, "XF-1110")
+        for path in {path for path in self.demo.dir.rglob("*")} - before:
+            self.assertRegex(str(path.relative_to(self.demo.dir)), r"^(city|province|nation)/state/objects/", path)
 
     def test_an_unknown_catalog_is_not_found(self):
         self.assertProblem(self.demo.put(self.demo.sign(self.demo.penalties(1)), catalog="no-such-catalog"), 404)

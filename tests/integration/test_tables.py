@@ -65,6 +65,21 @@ class Tables(DemoCase):
         self.assertEqual([(d["line"], d["field"], d["code"]) for d in report["defects"]],
                          [(3, "CF_XDR_SHXYM", "XF-4078")])
 
+    def test_one_code_with_two_names_is_a_warning_with_the_other_line(self):
+        rows = self.rows(3)
+        rows[2]["CF_XDR_SHXYM"] = rows[0]["CF_XDR_SHXYM"]
+        answer = self.demo.submit(self.demo.csv(rows))
+        self.assertEqual(answer.status, 201, answer)
+        self.assertEqual(receipt_leaf(answer.text)["counts"]["warned"], 1)
+        found = self.demo.curl(f"/v1/submissions/{answer.id}/defects").json["warnings"]
+        self.assertEqual([(d["line"], d["field"], d["code"]) for d in found], [(4, "CF_XDR_MC", "XF-4113")])
+        self.assertIn("2", found[0]["detail_zh"])
+        self.demo.delivered(answer.id)
+        for language, text in (("C.UTF-8", "in an earlier line"), ("zh_CN.UTF-8", "前面一行")):
+            shown = subprocess.run([XINFU, "explain", "XF-4113"], capture_output=True, text=True, timeout=10,
+                                   env={"LANG": language})
+            self.assertIn(text, shown.stdout)
+
     def test_a_large_unsigned_table_is_checked_as_it_flows(self):
         content = self.demo.csv(self.rows(3000))
         self.assertGreater(len(content), 1 << 20)

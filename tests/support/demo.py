@@ -77,6 +77,7 @@ class Demo:
         self.dir = self.home / "demo"
         self.work = self.home / "work"
         self.work.mkdir()
+        self.supervisor = None  # of the city, once it was restarted here
         done = run(XINFU, "demo", "up", "--dir", self.dir, check=False, timeout=120)
         if done.returncode != 0:
             logs = "\n".join(f"--- {p}\n{p.read_text(errors='replace')[-3000:]}" for p in self.dir.rglob("*.log"))
@@ -99,11 +100,31 @@ class Demo:
     def down(self):
         """Ends the nodes. A process that died of a fault of its own was replaced, so only the nodes' logs tell of it."""
         run(XINFU, "demo", "down", "--dir", self.dir, check=False)
+        if self.supervisor:
+            self.supervisor.wait(30)
         faults = [f"--- {log}\n{text[max(0, found.start() - 500):found.start() + 6000]}" for log in self.dir.rglob("*.log")
                   for text in [log.read_text(errors="replace")] for found in [FAULT.search(text)] if found]
         shutil.rmtree(self.home, ignore_errors=True)
         if faults:
             raise AssertionError("\n".join(faults))
+
+    def restart_city(self, change=lambda text: text, meanwhile=lambda: None):
+        """Ends the city's supervisor as an administrator would, changes its configuration, starts it again."""
+        gateway = self.pids()["gateway"][0]
+        parent = int(re.search(r"PPid:\s+(\d+)", pathlib.Path(f"/proc/{gateway}/status").read_text()).group(1))
+        os.kill(parent, signal.SIGTERM)
+        wait_until(lambda: not pathlib.Path(f"/proc/{gateway}").exists(), 30, 0.1, "the city's end")
+        wait_until(lambda: not pathlib.Path(f"/proc/{parent}").exists()
+                   or "Z" in pathlib.Path(f"/proc/{parent}/stat").read_text().split()[2], 30, 0.1, "the supervisor's end")
+        if self.supervisor:
+            self.supervisor.wait(30)
+        path = self.dir / "city" / "xinfu.yaml"
+        path.write_text(change(path.read_text()))
+        meanwhile()
+        with open(self.dir / "city" / "restarted.log", "ab") as log:
+            self.supervisor = subprocess.Popen([BIN / "xinfud", "run", "--config", path, "--pid-file", self["CITY_PIDS"]],
+                                               stdout=log, stderr=log)
+        wait_until(lambda: self.curl("/v1/status").status == 200, 20, 0.2, "the city's return")
 
     # ---- files -------------------------------------------------------------------------------------------
     def row(self, **changes):

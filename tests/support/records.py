@@ -22,6 +22,12 @@ def credit_code(serial, department="9", kind="1", division="219900"):
     return code + ALPHABET[(31 - total % 31) % 31]
 
 
+def identity_number(beginning, serial):
+    """A made-up resident identity number (GB 11643): its check character is right, its division is assigned to nobody."""
+    digits = beginning + f"{serial:02d}"
+    return digits + "10X98765432"[sum(int(d) * pow(2, 17 - i, 11) for i, d in enumerate(digits)) % 11]
+
+
 def penalties(count, unit, first=1):
     """A valid penalties file of `unit`, decided today; records are numbered from `first`, and no two numbers are alike."""
     out = io.StringIO()

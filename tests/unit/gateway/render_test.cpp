@@ -101,6 +101,17 @@ TEST(Render, SheetsAreQuotedAndNeverAFormula) {
     EXPECT_TRUE(row.ends_with("\r\n"));
 }
 
+// The other table that people open: an empty sheet, whose titles come from a pack.
+TEST(Render, TemplatesAreQuotedAndNeverAFormula) {
+    boundary::CatalogDescription catalog;
+    catalog.set_name("c");
+    for (const char* title : {"名称", "=1+1", "＝1", " @x", "a,b"}) {
+        catalog.add_fields()->set_title_zh(title);
+    }
+    catalog.mutable_fields(0)->set_required("always");
+    EXPECT_EQ(render_template(catalog).body, "\xef\xbb\xbf名称*,'=1+1,'＝1,' @x,\"a,b\"\r\n");
+}
+
 TEST(Render, TimesAreUtcWithMilliseconds) {
     EXPECT_EQ(render_time(0), "1970-01-01T00:00:00.000Z");
     EXPECT_EQ(render_time(1767225600123), "2026-01-01T00:00:00.123Z");

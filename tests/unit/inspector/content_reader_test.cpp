@@ -97,6 +97,32 @@ TEST_F(ContentReaderTest, NamesAHeaderThatComesAgain) {
     EXPECT_EQ(read(test::separated(both, ",")).code(), "XF-3077") << "codes and titles";
 }
 
+// CHK-01, CHK-04. A warning, with the line of the other name, and neither name in it.
+TEST_F(ContentReaderTest, ComparesTheRecordsOfAFileWithEachOther) {
+    auto rows = test::penalties(3);
+    rows[2][0] = "示例贸易有限公司";
+    for (const char* separator : {",", "\t"}) {
+        const auto told = read(test::separated(rows, separator));
+        EXPECT_EQ(told.code(), "");
+        EXPECT_EQ(told.findings(), (Strings{"3 CF_XDR_MC XF-4113", "4 CF_XDR_MC XF-4113"}));
+        EXPECT_EQ(told.defects.at(1).severity(), boundary::SEVERITY_WARNING);
+        EXPECT_EQ(told.defects.at(1).arguments(0), "3");
+        EXPECT_EQ(told.verdict.warned(), 2u);
+        EXPECT_EQ(told.records.size(), 3u);
+    }
+    EXPECT_EQ(read(test::separated(test::penalties(3), ",")).findings(), Strings{}) << "the next file begins anew";
+    auto corrections = rows;
+    for (std::size_t i = 0; i < corrections.size(); ++i) {
+        const Cells operation = i == 0   ? Cells{"XF_OP", "XF_RECORD", "XF_VERSION", "XF_REASON"}
+                                : i == 2 ? Cells{"withdraw", std::string(32, 'a') + "-3", "1", "撤销"}
+                                         : Cells{"correct", std::string(32, 'a') + "-2", "1", "更正"};
+        corrections[i].insert(corrections[i].begin(), operation.begin(), operation.end());
+    }
+    EXPECT_EQ(read(test::separated(corrections, ",")).findings(), Strings{}) << "what is withdrawn says nothing";
+    corrections[2][0] = "correct";
+    EXPECT_EQ(read(test::separated(corrections, ",")).findings().size(), 2u);
+}
+
 TEST_F(ContentReaderTest, NamesAColumnThatComesTwice) {
     auto rows = test::penalties(1);
     rows[0].push_back("行政相对人名称");

@@ -163,6 +163,7 @@ TEST_F(SessionTest, ChoosesByTheHeaderAmongTheVersionsThatTheVaultNames) {
     const auto near = vault_.inspect(signer_->sign(std::string{old}.replace(old.find("CF_ZT"), 5, "CF_XX")));
     EXPECT_EQ(near.code(), "XF-3022");
     EXPECT_EQ(near.verdict.problem().arguments(1), "CF_XX");
+    EXPECT_EQ(near.verdict.catalog_version(), "2016.1");
     EXPECT_EQ(told.records[0].at("SJC"), "2018-11-19 08:00:00");
     EXPECT_EQ(vault_.inspect(signer_->sign(table(1))).verdict.catalog_version(), "2018.1");
     vault_.versions = {"2018.1"};  // the overlap is over
@@ -394,6 +395,18 @@ TEST_F(SessionTest, ReadsAParcelInBothLayers) {
             EXPECT_EQ(told.verdict.parsed_manifest().received_day(), 20779u);
         }
     }
+}
+
+// Whether a report was late was decided where it was handed in; the level above says nothing of its own day.
+TEST_F(SessionTest, WarnsOfLatenessOnlyWhereTheFileWasHandedIn) {
+    const Signer node;
+    const auto original = signer_->sign(kHeader + row(1, "事实", "2026/01/05"));
+    EXPECT_EQ(vault_.inspect(original).findings(), Strings{"2 CF_JDRQ XF-4044"});
+    const auto told = vault_.inspect(node.sign(original + manifest()), true);
+    EXPECT_EQ(told.code(), "");
+    EXPECT_EQ(told.findings(), Strings{});
+    EXPECT_EQ(told.verdict.warned(), 0u);
+    EXPECT_TRUE(told.last_parts.at(0).has_due()) << "the vault marks it";
 }
 
 TEST_F(SessionTest, RefusesParcelsForOneNamedReason) {

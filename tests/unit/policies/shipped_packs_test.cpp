@@ -8,6 +8,7 @@
 
 #include "policies/codes.hpp"
 #include "policies/examples.hpp"
+#include "policies/file_checks.hpp"
 #include "policies/identifiers.hpp"
 #include "policies/mask.hpp"
 #include "tests/unit/policies/packs.hpp"
@@ -383,7 +384,16 @@ TEST(ShippedPacks, BringTheFindingsOfTheExamples) {
             values[catalog.find(example.field)] = value;
             const std::vector<std::string_view> cells(values.begin(), values.end());
             CheckedRecord checked;
+            FileChecks others;
+            if (!example.earlier.empty()) {
+                auto earlier = values;
+                earlier[catalog.find(example.field)] = example.earlier;
+                const std::vector<std::string_view> earlier_cells(earlier.begin(), earlier.end());
+                check_record(catalog, test::calendar(), kToday, earlier_cells, checked);
+                others.compare(catalog, 2, checked);
+            }
             check_record(catalog, test::calendar(), kToday, cells, checked);
+            others.compare(catalog, 3, checked);
             return std::ranges::any_of(checked.findings, [&](const Finding& finding) {
                 return finding.code == example.code && catalog.fields.at(finding.field).code == example.field;
             });

@@ -3,7 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <set>
+
 #include "crypto/tlog_proof.hpp"
+#include "daemon/vault/claims.hpp"
 #include "daemon/vault/sweep.hpp"
 #include "storage/submissions.hpp"
 #include "tests/unit/vault/intake_fixture.hpp"
@@ -525,6 +529,43 @@ TEST_F(AcceptSubmission, AFileOvertakenInThousandsOfRecordsStillEndsInOneAnswer)
     EXPECT_EQ(visible_records(), 12000U);
     EXPECT_EQ(count(storage::Table::identity_claims), 12000U);
     sweep();
+    EXPECT_EQ(count(storage::Table::staged), 0U);
+}
+
+TEST_F(AcceptSubmission, AFileOvertakenWithOtherBytesIsRefusedLineByLine) {
+    const std::string value(300, 'v');
+    Answer quick;
+    std::size_t most = 0;
+    bool more = false;
+    const Answer slow = put_while("slow.p7m", sign(rows(1, 12000, value)), [&] {
+        quick = put("quick.p7m", sign(rows(1, 3000, std::string(300, 'w'))));
+        const auto snapshot = must(ledger_->engine().snapshot());
+        std::set<storage::SubmissionId> staged;
+        must(snapshot->visit(storage::Table::staged, {}, {}, [&](ByteView key, ByteView) {
+            storage::SubmissionId id{};
+            std::copy_n(key.begin(), id.size(), id.begin());
+            staged.insert(id);
+            return true;
+        }));
+        for (const auto& id : staged) {
+            const auto slice = must(look_at_clashes(*snapshot, id));
+            most = std::max(most, slice.duplicates.size() + slice.known_otherwise.size());
+            more = more || slice.more;
+        }
+    });
+    ASSERT_EQ(quick.outcome.kind(), Outcome::CREATED) << quick.code;
+    EXPECT_EQ(most, kClashesMax) << "what one commit takes back is bounded";
+    EXPECT_TRUE(more);
+    EXPECT_EQ(slow.code, "XF-5002");
+    EXPECT_EQ(slow.outcome.counts().defective(), 3000U);
+    ASSERT_FALSE(slow.defects.empty());
+    EXPECT_EQ(slow.defects[0].code(), "XF-5003");
+    EXPECT_EQ(slow.defects[0].line(), 1U);
+    EXPECT_EQ(slow.defects[1].line(), 2U);
+    EXPECT_EQ(visible_records(), 3000U);
+    EXPECT_EQ(objects(), 1U) << "of what was accepted";
+    sweep();
+    EXPECT_EQ(count(storage::Table::identity_claims), 3000U);
     EXPECT_EQ(count(storage::Table::staged), 0U);
 }
 

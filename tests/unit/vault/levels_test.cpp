@@ -127,6 +127,103 @@ TEST_F(IncomingParcels, AreTakenOnceWhateverOrderAndHoweverOftenTheyCome) {
     EXPECT_EQ(leaves_with({"\"action\":\"submit\"", "\"result\":\"accepted\""}), 4);
 }
 
+// REC-01, UP-07. Parcels may overtake each other; what they change may not.
+class ParcelsThatCorrect : public IncomingParcels {
+protected:
+    static std::string submission(int number) { return std::string(31, '0') + std::to_string(number); }
+    Parcel original(std::uint64_t sequence, int named) {
+        return parcel(sequence, row(1), *sender_,
+                      [named](boundary::ParcelManifest& manifest) { manifest.set_submission(submission(named)); });
+    }
+    // Of the one record of the submission of this number.
+    Parcel correction(std::uint64_t sequence, int number, std::uint64_t version, const std::string& value) {
+        const std::string record = submission(number) + "-1";
+        return parcel(sequence, row(1, value), *sender_, [&](boundary::ParcelManifest& manifest) {
+            manifest.set_submission(submission(static_cast<int>(sequence) + 4));
+            const std::string canonical = "{\"NUMBER\":\"No. 1\",\"SUBJECT\":\"91219900MA0A00001X\",\"UNIT\":\"" +
+                                          std::string(kUnit) + "\",\"VALUE\":\"" + value +
+                                          "\",\"XF_OP\":\"correct\",\"XF_REASON\":\"why\",\"XF_RECORD\":\"" + record +
+                                          "\",\"XF_VERSION\":\"" + std::to_string(version) + "\"}";
+            crypto::Sha256 records;
+            records.update(crypto::sha256(as_bytes(canonical)));
+            manifest.set_records_digest(to_hex(records.finish()));
+        });
+    }
+    Answer correct(const Parcel& parcel, int number, std::uint64_t version) {
+        misbehave([number, version](boundary::InspectorReply& reply) {
+            for (int i = 0; i < reply.records().records_size(); ++i) {
+                auto& operation = *reply.mutable_records()->mutable_records(i)->mutable_operation();
+                operation.set_kind(boundary::RecordOperation::CORRECT);
+                operation.set_record(submission(number) + "-1");
+                operation.set_version(version);
+                operation.set_reason("why");
+            }
+            return true;
+        });
+        Answer answer = hand_in(parcel);
+        behave();
+        return answer;
+    }
+};
+
+TEST_F(ParcelsThatCorrect, WaitForTheRecordAndForTheVersionBefore) {
+    const Parcel second = correction(2, 1, 1, "once");
+    const Parcel third = correction(3, 1, 2, "twice");
+    EXPECT_EQ(correct(second, 1, 1).code, "XF-6001");
+    EXPECT_EQ(hand_in(original(1, 1)).outcome.kind(), Outcome::CREATED);
+    EXPECT_EQ(correct(third, 1, 2).code, "XF-6001");
+    EXPECT_EQ(taken().next_sequence(), 2U) << "no number is consumed by waiting";
+    EXPECT_EQ(correct(second, 1, 1).outcome.kind(), Outcome::CREATED);
+    EXPECT_EQ(correct(third, 1, 2).outcome.kind(), Outcome::CREATED);
+    EXPECT_EQ(taken().next_sequence(), 4U);
+    // Nothing earlier is missing any more: now an unknown version is a defect.
+    const Answer ahead = correct(correction(4, 1, 7, "ahead"), 1, 7);
+    EXPECT_EQ(ahead.code, "XF-5002");
+    ASSERT_EQ(ahead.defects.size(), 1U);
+    EXPECT_EQ(ahead.defects[0].code(), "XF-5021");
+}
+
+TEST_F(ParcelsThatCorrect, FindARecordThatCameFirstUnderAnotherName) {
+    EXPECT_EQ(hand_in(original(2, 2)).outcome.counts().stored(), 1U);
+    EXPECT_EQ(hand_in(original(1, 1)).outcome.counts().duplicate(), 1U);
+    EXPECT_EQ(correct(correction(3, 1, 1, "once"), 1, 1).outcome.kind(), Outcome::CREATED);
+    EXPECT_EQ(visible_records(), 1U);
+}
+
+// A link may be down for longer than a department's certificate lasts.
+TEST_F(IncomingParcels, JudgeTheDepartmentsCertificateByTheDayTheNodeTookTheFile) {
+    const Holder brief = unit_certificate(kUnit, std::chrono::hours(1));
+    const Parcel before = parcel(1, row(1), brief);
+    clock_->advance(std::chrono::hours(2));
+    const Parcel after = parcel(2, row(2), brief);
+    const Answer good = hand_in(before);
+    EXPECT_EQ(good.outcome.kind(), Outcome::CREATED) << good.code;
+    EXPECT_EQ(hand_in(after).code, "XF-7006");
+}
+
+// ENC-01. The other tests' node opens no envelopes: none was issued a certificate.
+TEST_F(IncomingParcels, InTheClearAreRefusedByANodeThatOpensEnvelopes) {
+    crypto::DistinguishedName subject;
+    subject.common_name = "province envelopes";
+    crypto::IssueOptions options;
+    options.not_before = seconds(std::chrono::hours(-1));
+    options.not_after = seconds(std::chrono::hours(24));
+    options.encryption = true;
+    const auto key = crypto::SigningKey::generate_p256();
+    std::vector<crypto::EnvelopeKey> envelopes;
+    envelopes.push_back(
+        must(crypto::EnvelopeKey::create(key, must(authority_.issue(subject, key.public_key(), options)))));
+    {
+        const auto snapshot = must(ledger_->engine().snapshot());
+        const auto units = must(storage::load_unit_keys(*snapshot, wrapper_));
+        *keys_ = Keys(must(storage::load_node_keys(*snapshot, wrapper_)), units, std::move(envelopes));
+    }
+    const Answer answer = hand_in(parcel(1, row(1), *sender_));
+    EXPECT_EQ(answer.code, "XF-7019");
+    EXPECT_EQ(visible_records(), 0U);
+    EXPECT_EQ(taken().next_sequence(), 2U) << "its number is consumed, and the next one is not held up";
+}
+
 TEST_F(IncomingParcels, CarryTheirOriginUnchangedIntoTheLeaf) {
     const Answer answer = hand_in(parcel(1, row(1), *sender_));
     ASSERT_EQ(answer.outcome.kind(), Outcome::CREATED) << answer.code;
