@@ -39,6 +39,14 @@ bool is_wrong_code(std::string_view code) {
     return std::ranges::find(kCodes, code) != kCodes.end();
 }
 
+// One code with two names, or one name with two codes, in the file.
+bool repeats_code(const Catalog& catalog, const Finding& finding) {
+    return std::ranges::any_of(catalog.checks, [&](const Check& check) {
+        return check.kind == Check::Kind::determined_by && check.code == finding.code &&
+               (check.other == catalog.subject_code || finding.field == catalog.subject_code);
+    });
+}
+
 bool names_by_code(const Field& field, std::string_view cell) {
     if (field.type != FieldType::code || trim(cell).empty()) {
         return false;
@@ -121,8 +129,10 @@ void count_quality(const Catalog& catalog, const std::vector<std::string_view>& 
     bool inaccurate = false;
     bool unreasonable = false;
     bool wrong_code = false;
+    bool repeated_code = false;
     for (const auto& finding : checked.findings) {
         wrong_code = wrong_code || (finding.field == catalog.subject_code && is_wrong_code(finding.code));
+        repeated_code = repeated_code || repeats_code(catalog, finding);
         if (finding.severity != Severity::error) {
             continue;
         }
@@ -140,6 +150,7 @@ void count_quality(const Catalog& catalog, const std::vector<std::string_view>& 
         names_by_code(catalog.fields[catalog.subject_code], cells[catalog.subject_code])) {
         ++counts.coded;
         counts.wrong_code += wrong_code;
+        counts.repeated_code += repeated_code;
     }
 }
 

@@ -24,11 +24,12 @@ struct QualityCounts {
     std::uint64_t incomplete = 0;  // records with an error of the class completeness, and so on
     std::uint64_t inaccurate = 0;
     std::uint64_t unreasonable = 0;
-    std::uint64_t late = 0;           // of those stored: reported after their term
-    std::uint64_t undecided = 0;      // of those stored: it depends on a calendar that is not published yet
-    std::uint64_t coded = 0;          // records that name their subject by a unified social credit code
-    std::uint64_t wrong_code = 0;     // of those: the code is none
-    std::uint64_t repeated_code = 0;  // of those: the file gives the code to another name too
+    std::uint64_t late = 0;        // of those stored: reported after their term
+    std::uint64_t undecided = 0;   // of those stored: it depends on a calendar that is not published yet
+    std::uint64_t coded = 0;       // records that name their subject by a unified social credit code
+    std::uint64_t wrong_code = 0;  // of those: the code is none
+    std::uint64_t repeated_code =
+        0;  // of those: an earlier record gives the code another name, or the name another code
 
     QualityCounts& operator+=(const QualityCounts& other);
     bool operator==(const QualityCounts&) const = default;

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "policies/file_checks.hpp"
 #include "tests/unit/policies/packs.hpp"
 
 namespace xinfu::policies {
@@ -114,6 +115,33 @@ TEST(Quality, WarningsAreNoErrors) {
     expected.records = 1;
     expected.coded = 1;
     EXPECT_EQ(count_with("CF_JDRQ", "2026-10-08"), expected);  // late: a warning
+}
+
+TEST(Quality, CountsTheLaterOfTwoRecordsWhoseCodeAndNameDoNotAgree) {
+    const Catalog& catalog = test::penalty();
+    FileChecks file;
+    QualityCounts counts;
+    std::uint64_t line = 1;
+    const auto take = [&](const std::string& name, const std::string& code) {
+        Cells cells = good_penalty();
+        cells["CF_XDR_MC"] = name;
+        cells["CF_XDR_SHXYM"] = code;
+        std::vector<std::string_view> by_field(catalog.fields.size());
+        for (const auto& [field, value] : cells) {
+            by_field.at(catalog.find(field)) = value;
+        }
+        CheckedRecord checked;
+        check_record(catalog, test::calendar(), test::day(2026, 11, 22), by_field, checked);
+        file.compare(catalog, ++line, checked);
+        count_quality(catalog, by_field, checked, counts);
+        return counts.repeated_code;
+    };
+    EXPECT_EQ(take("甲公司", "91350100M000100Y43"), 0U);
+    EXPECT_EQ(take("甲公司", "91350100M000100Y43"), 0U);
+    EXPECT_EQ(take("乙公司", "91350100M000100Y43"), 1U);
+    EXPECT_EQ(take("乙公司", "11100000MB0143028R"), 2U);
+    EXPECT_EQ(counts.coded, 4U);
+    EXPECT_EQ(counts.wrong_code, 0U);
 }
 
 TEST(Quality, RecordsOfNaturalPersonsHaveNoCodeToBeWrong) {
