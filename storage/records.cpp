@@ -403,6 +403,27 @@ Result<void> remove_record(WriteTransaction& transaction, ByteView index_key, st
     return put_record_block(transaction, id, number, sealer.seal_block(number, *block));
 }
 
+Result<void> drop_unindexed(WriteTransaction& transaction, const RecordSealer& sealer, const SubmissionId& id,
+                            std::uint32_t block, std::span<const std::uint32_t> slots) {
+    const auto sealed = find_record_block(transaction, id, block);
+    if (!sealed) {
+        return sealed.error();
+    }
+    if (!*sealed) {
+        return Errc::not_found;
+    }
+    auto opened = sealer.open_block(block, **sealed);
+    if (!opened) {
+        return opened.error();
+    }
+    auto& records = *opened->mutable_records();
+    const auto kept = std::remove_if(records.begin(), records.end(), [&](const auto& record) {
+        return std::ranges::binary_search(slots, block * kRecordsPerBlock + record.position());
+    });
+    records.erase(kept, records.end());
+    return put_record_block(transaction, id, block, sealer.seal_block(block, *opened));
+}
+
 Result<Sweep> sweep_staged(WriteTransaction& transaction, ByteView index_key, std::string_view catalog,
                            const RecordSealer& sealer, const SubmissionId& id, std::size_t blocks_max) {
     std::vector<std::pair<Bytes, Bytes>> blocks;  // key, sealed

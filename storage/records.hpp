@@ -90,6 +90,11 @@ Result<void> visit_subject(const ReadTransaction& transaction, const crypto::Dig
 Result<void> remove_record(WriteTransaction& transaction, ByteView index_key, std::string_view catalog,
                            const RecordSealer& sealer, const SubmissionId& id, std::uint32_t slot);
 
+// Takes records out of a block that have no claim and no subject entry. `slots`: of this block, ascending; those that
+// are free already are passed over.
+Result<void> drop_unindexed(WriteTransaction& transaction, const RecordSealer& sealer, const SubmissionId& id,
+                            std::uint32_t block, std::span<const std::uint32_t> slots);
+
 // The record of a submission that begins in this line, and its slot. `blocks`: how many the submission has.
 struct RecordInLine {
     std::uint32_t slot = 0;

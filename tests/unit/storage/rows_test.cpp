@@ -155,6 +155,20 @@ TEST_F(RecordRows, TakenBackAreGoneWithTheirIndexEntries) {
     EXPECT_EQ(remove_record(*transaction, index_key_, "catalog", sealer_, id_, 1).error(), Errc::not_found);
 }
 
+TEST_F(RecordRows, AreDroppedFromABlockBeforeTheyAreIndexed) {
+    auto transaction = begin();
+    ASSERT_TRUE(put_record_block(*transaction, id_, 3, sealer_.seal_block(3, block_of(5, index_key_))));
+    constexpr std::uint32_t kFirst = 3 * kRecordsPerBlock;
+    const std::uint32_t slots[] = {kFirst, kFirst + 3, kFirst + 60};
+    ASSERT_TRUE(drop_unindexed(*transaction, sealer_, id_, 3, slots));
+    for (std::uint32_t position = 0; position < 5; ++position) {
+        EXPECT_EQ(find_record(*transaction, sealer_, id_, kFirst + position)->has_value(),
+                  position != 0 && position != 3)
+            << position;
+    }
+    EXPECT_EQ(drop_unindexed(*transaction, sealer_, id_, 4, slots).error(), Errc::not_found);
+}
+
 TEST_F(RecordRows, AreSweptInSlicesAndTheStagingRowGoesLast) {
     auto transaction = begin();
     ASSERT_TRUE(put_staging(*transaction, id_, {}));
