@@ -63,6 +63,10 @@ Result<std::optional<rows::RecordBlock::Record>> find_record(const ReadTransacti
 crypto::Digest identity_key(ByteView index_key, std::string_view catalog, std::string_view unit,
                             std::span<const std::string> identity);
 crypto::Digest subject_key(ByteView index_key, std::string_view catalog, std::string_view subject);
+// The same under that key, of many records.
+crypto::Digest identity_key(crypto::HmacSha256& index_key, std::string_view catalog, std::string_view unit,
+                            std::span<const std::string_view> identity);
+crypto::Digest subject_key(crypto::HmacSha256& index_key, std::string_view catalog, std::string_view subject);
 
 struct Claim {
     SubmissionId submission{};

@@ -243,8 +243,8 @@ asio::awaitable<std::optional<boundary::Problem>> Intake::Submission::inspect(Su
     order.set_parcel(candidate_->parcel.has_value());
     order.set_plain(candidate_->check_only);
     order.set_today(static_cast<std::int32_t>(candidate_->today));
-    inspection_ = std::make_shared<Inspection>(context_.io, lease->channel(), under_way.tracker(), under_way,
-                                               context_.inspectors.limits().silence_max);
+    inspection_ = std::make_shared<Inspection>(context_.io, lease->channel(), lease->replies(), under_way.tracker(),
+                                               under_way, context_.inspectors.limits().silence_max);
 
     InspectionEnd end{};
     if (open.has_body()) {

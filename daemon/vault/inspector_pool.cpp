@@ -36,6 +36,7 @@ struct InspectorLease::Instance {
     std::string key;
     boundary::PacketChannel channel;
     boundary::Descriptor watched;  // the same connection, to look at without reading
+    InspectorReplies replies;
     crypto::Digest policies{};
     std::uint32_t files = 0;
     SteadyClock::time_point idle_since{};
@@ -57,6 +58,10 @@ InspectorLease::~InspectorLease() {
 
 boundary::PacketChannel& InspectorLease::channel() {
     return instance_->channel;
+}
+
+InspectorReplies& InspectorLease::replies() {
+    return instance_->replies;
 }
 
 void InspectorLease::keep() {

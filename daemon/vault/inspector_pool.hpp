@@ -25,6 +25,7 @@
 
 #include "daemon/boundary/packet_channel.hpp"
 #include "daemon/vault/active_policies.hpp"
+#include "daemon/vault/inspector_replies.hpp"
 
 namespace xinfu::vault {
 
@@ -52,6 +53,7 @@ public:
     ~InspectorLease();
 
     boundary::PacketChannel& channel();
+    InspectorReplies& replies();
     void keep();   // the work ended in order: the instance may serve its principal again
     void drop();   // the work was given up for a reason outside the instance
     void crash();  // the instance died, hung or said something out of its place

@@ -26,9 +26,8 @@ SubmissionUnderWay::SubmissionUnderWay(Context& context, std::shared_ptr<Candida
 }
 
 void SubmissionUnderWay::make_reader() {
-    const ByteView index = context_.keys.index();
-    reader_.emplace(*candidate_->catalog, Bytes(index.begin(), index.end()),
-                    candidate_->parcel ? std::string() : candidate_->unit, candidate_->caller.principal.units);
+    reader_.emplace(*candidate_->catalog, context_.keys.index(), candidate_->parcel ? std::string() : candidate_->unit,
+                    candidate_->caller.principal.units);
 }
 
 // The header decided which of the versions in force judged the file: known before the first record.
@@ -199,9 +198,10 @@ asio::awaitable<Result<void>> SubmissionUnderWay::take_records(const boundary::R
 Result<void> SubmissionUnderWay::seal_blocks(Rest rest) {
     auto& records = candidate_->records;
     std::size_t done = 0;
+    storage::rows::RecordBlock block;  // cleared, it keeps the memory of its records
     while (records.size() - done >= storage::kRecordsPerBlock || (rest == Rest::was_all && done < records.size())) {
         const auto number = static_cast<std::uint32_t>(candidate_->staged_blocks + gathered_.size());
-        storage::rows::RecordBlock block;
+        block.Clear();
         const std::size_t end = std::min(done + storage::kRecordsPerBlock, records.size());
         for (; done < end; ++done) {
             const auto slot = number * storage::kRecordsPerBlock + static_cast<std::uint32_t>(block.records_size());

@@ -48,6 +48,16 @@ TEST_F(Rows, FeedPositionsHaveNoGapAndDoNotMixCatalogs) {
     EXPECT_EQ(*append_feed(*transaction, "a", id_of(4), 1), 68U);
 }
 
+TEST_F(Rows, KeysOfManyRecordsAreThoseOfEach) {
+    crypto::HmacSha256 keyed(index_key_);
+    for (const std::string number : {"1", "22", ""}) {
+        const std::string identity[] = {"unit", number};
+        const std::string_view views[] = {"unit", number};
+        EXPECT_EQ(identity_key(keyed, "catalog", "unit", views), identity_key(index_key_, "catalog", "unit", identity));
+        EXPECT_EQ(subject_key(keyed, "catalog", number), subject_key(index_key_, "catalog", number));
+    }
+}
+
 rows::RecordBlock block_of(std::uint32_t count, const Bytes& index_key) {
     rows::RecordBlock block;
     for (std::uint32_t i = 0; i < count; ++i) {
