@@ -99,7 +99,7 @@ std::optional<boundary::Problem> Intake::Submission::admit() {
     if (mine != intake_.per_account_.end() && mine->second >= kPerAccountMax) {
         return problem("XF-6009", {}, 1);
     }
-    if (context_.ledger.engine().statistics().disk_free_bytes < context_.config.vault.disk_reserve_bytes) {
+    if (context_.ledger.engine().disk_free_bytes() < context_.config.vault.disk_reserve_bytes) {
         return problem("XF-6002", {}, 60);
     }
     return std::nullopt;
