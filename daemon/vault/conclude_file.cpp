@@ -36,6 +36,13 @@ asio::awaitable<std::optional<boundary::Problem>> Intake::Submission::conclude(S
         candidate.records.clear();  // it will be refused: nothing more is staged
     }
     const bool keep = acceptable();
+    if (keep && !intake_.certificates_.upper.empty()) {
+        std::function<Result<void>()> work = [this]() { return make_envelopes(); };
+        auto making = run_on_worker<Result<void>>(context_, std::move(work));
+        if (const auto made = co_await std::move(making); !made) {
+            co_return std::optional<boundary::Problem>{problem_of(made.error())};
+        }
+    }
     if (keep) {
         const auto wrapped = under_way.wrapped_key(candidate.unit);
         if (!wrapped) {
@@ -48,6 +55,17 @@ asio::awaitable<std::optional<boundary::Problem>> Intake::Submission::conclude(S
         co_return std::optional<boundary::Problem>{problem_of(finished.error())};
     }
     co_return std::optional<boundary::Problem>{};
+}
+
+Result<void> Intake::Submission::make_envelopes() {
+    for (const auto& [route, upper] : intake_.certificates_.upper) {
+        auto keys = crypto::EnvelopeKeys::create(upper, context_.random);
+        if (!keys) {
+            return keys.error();
+        }
+        candidate_->envelopes.insert_or_assign(route, std::move(*keys));
+    }
+    return {};
 }
 
 asio::awaitable<Result<SignerVerdict>> Intake::Submission::check_signer(unsigned layer, std::optional<Bytes> digest,
