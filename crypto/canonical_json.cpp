@@ -5,6 +5,8 @@
 #include <cassert>
 #include <cstring>
 
+#include <boost/endian/conversion.hpp>
+
 namespace xinfu::crypto {
 namespace {
 
@@ -77,6 +79,19 @@ bool is_utf8(std::string_view text) {
                 i += 8;
                 continue;
             }
+        }
+        // Chinese text: one three-octet form behind the other, looked at whole.
+        while (text.size() - i >= 4) {
+            const auto four = boost::endian::load_little_u32(reinterpret_cast<const unsigned char*>(text.data() + i));
+            if ((four & 0x00c0c0f0) != 0x008080e0) {
+                break;
+            }
+            // E0 goes on with A0 or more; ED with less than A0, or it would be a surrogate (RFC 3629 section 4).
+            const std::uint32_t low = four & 0x0000200f;
+            if (low == 0 || low == 0x0000200d) {
+                return false;
+            }
+            i += 3;
         }
         const unsigned char lead = at(i);
         if (lead < 0x80) {

@@ -1,6 +1,7 @@
 #include "crypto/certificate.hpp"
 
 #include <algorithm>
+#include <deque>
 
 #include <botan/certstor.h>
 #include <botan/ipv6_address.h>
@@ -83,6 +84,25 @@ Result<Certificate> Certificate::parse(ByteView der) try {
     return certificate;
 } catch (const std::exception&) {
     return Errc::certificate_malformed;
+}
+
+Result<Certificate> Certificate::parse_known(ByteView der) {
+    constexpr std::size_t kKeptMax = 32;
+    thread_local std::deque<Certificate> kept;  // longest unused first
+    const auto known = std::ranges::find_if(
+        kept, [der](const Certificate& certificate) { return std::ranges::equal(certificate.der(), der); });
+    if (known != kept.end()) {
+        std::rotate(known, known + 1, kept.end());
+        return kept.back();
+    }
+    auto certificate = parse(der);
+    if (certificate) {
+        if (kept.size() == kKeptMax) {
+            kept.pop_front();
+        }
+        kept.push_back(*certificate);
+    }
+    return certificate;
 }
 
 Result<Certificate> Certificate::read(ByteView document) {

@@ -33,6 +33,8 @@ public:
 
     // DER, exactly one certificate with nothing after it.
     static Result<Certificate> parse(ByteView der);
+    // The same, for certificates that come again and again: each thread keeps those it parsed last.
+    static Result<Certificate> parse_known(ByteView der);
     // DER or PEM, the first certificate of a bundle.
     static Result<Certificate> read(ByteView document);
 

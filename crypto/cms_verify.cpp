@@ -1,6 +1,10 @@
 #include "crypto/cms_verify.hpp"
 
 #include <algorithm>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <utility>
 
 #include <botan/ec_group.h>
 #include <botan/ecc_key.h>
@@ -67,6 +71,46 @@ std::string padding(const SignatureScheme& scheme) {
     }
     return {};
 }
+
+// Verifiers of the certificates that were seen last: to make one costs more than to verify with it, since the key's
+// point is checked and a table of its multiples computed. One that did not say yes is not kept, whatever state it is
+// in.
+class VerifierCache {
+public:
+    struct Verifier {
+        std::unique_ptr<Botan::Public_Key> key;  // outlives what verifies with it
+        std::unique_ptr<Botan::PK_Verifier> native;
+    };
+
+    std::optional<Verifier> take(const Certificate& certificate, const SignatureScheme& scheme) {
+        const auto found = std::ranges::find_if(kept_, [&](const Kept& kept) {
+            return kept.certificate == certificate.digest() && kept.family == scheme.family &&
+                   kept.padding == padding(scheme);
+        });
+        if (found == kept_.end()) {
+            return std::nullopt;
+        }
+        Verifier verifier = std::move(found->verifier);
+        kept_.erase(found);
+        return verifier;
+    }
+    void give_back(const Certificate& certificate, const SignatureScheme& scheme, Verifier verifier) {
+        if (kept_.size() == kKeptMax) {
+            kept_.pop_front();
+        }
+        kept_.push_back({certificate.digest(), scheme.family, padding(scheme), std::move(verifier)});
+    }
+
+private:
+    static constexpr std::size_t kKeptMax = 32;
+    struct Kept {
+        Digest certificate;
+        SignatureFamily family;
+        std::string padding;
+        Verifier verifier;
+    };
+    std::deque<Kept> kept_;  // longest unused first
+};
 
 }  // namespace
 
@@ -136,16 +180,22 @@ Result<CmsVerified> verify_cms(const CmsSigner& signer, ByteView content_digest,
             return Errc::cms_certificate_binding;
         }
     }
-    const auto key = enrolled.native().subject_public_key();
-    if (!suits(*key, *scheme)) {
-        return Errc::cms_algorithm_pair;
+    thread_local VerifierCache verifiers;
+    auto verifier = verifiers.take(enrolled, *scheme);
+    if (!verifier) {
+        auto key = enrolled.native().subject_public_key();
+        if (!suits(*key, *scheme)) {
+            return Errc::cms_algorithm_pair;
+        }
+        const auto format = scheme->family == SignatureFamily::ecdsa ? Botan::Signature_Format::DerSequence
+                                                                     : Botan::Signature_Format::Standard;
+        auto native = std::make_unique<Botan::PK_Verifier>(*key, padding(*scheme), format);
+        verifier.emplace(VerifierCache::Verifier{std::move(key), std::move(native)});
     }
-    const auto format = scheme->family == SignatureFamily::ecdsa ? Botan::Signature_Format::DerSequence
-                                                                 : Botan::Signature_Format::Standard;
-    Botan::PK_Verifier verifier(*key, padding(*scheme), format);
-    if (!verifier.verify_message(signer.signed_attributes, signer.signature)) {
+    if (!verifier->native->verify_message(signer.signed_attributes, signer.signature)) {
         return Errc::cms_signature_invalid;
     }
+    verifiers.give_back(enrolled, *scheme, std::move(*verifier));
     return CmsVerified{attributes->signing_time};
 } catch (const std::exception&) {
     return Errc::cms_signature_invalid;

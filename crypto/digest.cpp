@@ -74,6 +74,20 @@ Digest hmac_sha256(ByteView key, ByteView message) {
     return digest;
 }
 
+HmacSha256::HmacSha256(ByteView key) : state_(Botan::MessageAuthenticationCode::create_or_throw("HMAC(SHA-256)")) {
+    state_->set_key(key.data(), key.size());
+}
+HmacSha256::HmacSha256(HmacSha256&&) noexcept = default;
+HmacSha256& HmacSha256::operator=(HmacSha256&&) noexcept = default;
+HmacSha256::~HmacSha256() = default;
+
+Digest HmacSha256::of(ByteView message) {
+    state_->update(message.data(), message.size());
+    Digest digest;
+    state_->final(digest.data());  // and starts over
+    return digest;
+}
+
 bool equal_constant_time(ByteView a, ByteView b) {
     return a.size() == b.size() && Botan::constant_time_compare(a.data(), b.data(), a.size());
 }

@@ -13,7 +13,8 @@
 
 namespace Botan {
 class HashFunction;
-}
+class MessageAuthenticationCode;
+}  // namespace Botan
 
 namespace xinfu::crypto {
 
@@ -54,6 +55,20 @@ private:
     std::unique_ptr<Botan::HashFunction> state_;
 };
 Digest hmac_sha256(ByteView key, ByteView message);
+
+// The same under one key, of many messages: the key is taken up once. Wiped when it dies.
+class HmacSha256 {
+public:
+    explicit HmacSha256(ByteView key);
+    HmacSha256(HmacSha256&&) noexcept;
+    HmacSha256& operator=(HmacSha256&&) noexcept;
+    ~HmacSha256();
+
+    Digest of(ByteView message);
+
+private:
+    std::unique_ptr<Botan::MessageAuthenticationCode> state_;
+};
 
 // In time that depends on the sizes alone.
 bool equal_constant_time(ByteView a, ByteView b);

@@ -98,21 +98,21 @@ Bytes Envelope::suffix(ByteView tag) {
     return der_encode(kDerOctetString, {tag});
 }
 
-Result<Envelope> Envelope::create(const Certificate& recipient, std::uint64_t content_size, RandomSource& random) try {
+Result<EnvelopeKeys> EnvelopeKeys::create(const Certificate& recipient, RandomSource& random) try {
     const auto public_key = recipient.native().subject_public_key();
     const auto* ec = dynamic_cast<const Botan::EC_PublicKey*>(public_key.get());
     if (ec == nullptr || ec->domain().get_curve_oid() != Botan::OID("1.2.840.10045.3.1.7")) {
         return Errc::key_wrong_algorithm;
     }
-    Envelope envelope{{}, random.secret(kContentKeySizeBytes), {}};
+    EnvelopeKeys keys{{}, random.secret(kContentKeySizeBytes), {}};
     const auto nonce = random.array<kEnvelopeNonceSizeBytes>();
-    envelope.nonce.assign(nonce.begin(), nonce.end());
+    keys.nonce.assign(nonce.begin(), nonce.end());
 
     const Botan::ECDH_PrivateKey ephemeral(Botan::system_rng(), ec->domain());
     const Botan::PK_Key_Agreement agreement(ephemeral, Botan::system_rng(), "KDF2(SHA-256)");
     const auto key_wrap = der_encode(kDerSequence, {der_oid(kKeyWrap)});
     const auto cipher = wrapping_cipher(agreement, ec->public_key_bits(), shared_info(key_wrap, {}));
-    const auto content_key = envelope.content_key.view();
+    const auto content_key = keys.content_key.view();
     const auto wrapped = Botan::nist_key_wrap(content_key.data(), content_key.size(), *cipher);
 
     Bytes point{0};  // no unused bits
@@ -126,11 +126,26 @@ Result<Envelope> Envelope::create(const Certificate& recipient, std::uint64_t co
     const auto identifier =
         der_encode(kDerSequence, {recipient.issuer(), der_encode(kDerInteger, {recipient.serial()})});
     const auto wrapped_string = der_encode(kDerOctetString, {wrapped});
-    const auto keys = der_encode(kDerSequence, {der_encode(kDerSequence, {identifier, wrapped_string})});
+    const auto encrypted_keys = der_encode(kDerSequence, {der_encode(kDerSequence, {identifier, wrapped_string})});
     const auto version = der_integer(3);
-    const auto recipient_info = der_encode(der_context(1), {version, originator, agreement_algorithm, keys});
-    const auto recipients = der_encode(kDerSet, {recipient_info});
+    const auto recipient_info = der_encode(der_context(1), {version, originator, agreement_algorithm, encrypted_keys});
+    keys.recipients = der_encode(kDerSet, {recipient_info});
+    return keys;
+} catch (const std::exception&) {
+    return Errc::signing_failed;
+}
 
+Result<Envelope> Envelope::create(const Certificate& recipient, std::uint64_t content_size, RandomSource& random) {
+    const auto keys = EnvelopeKeys::create(recipient, random);
+    if (!keys) {
+        return keys.error();
+    }
+    return around(*keys, content_size);
+}
+
+Envelope Envelope::around(const EnvelopeKeys& keys, std::uint64_t content_size) {
+    Envelope envelope{{}, keys.content_key.copy(), keys.nonce};
+    const auto& recipients = keys.recipients;
     const auto nonce_string = der_encode(kDerOctetString, {envelope.nonce});
     const auto parameters = der_encode(kDerSequence, {nonce_string, der_integer(kEnvelopeTagSizeBytes)});
     const auto cipher_algorithm = der_encode(kDerSequence, {der_oid(kCipher), parameters});
@@ -150,8 +165,6 @@ Result<Envelope> Envelope::create(const Certificate& recipient, std::uint64_t co
         envelope.prefix.insert(envelope.prefix.end(), part->begin(), part->end());
     }
     return envelope;
-} catch (const std::exception&) {
-    return Errc::signing_failed;
 }
 
 }  // namespace xinfu::crypto

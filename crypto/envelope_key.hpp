@@ -36,6 +36,16 @@ private:
     Certificate certificate_;
 };
 
+// What of an envelope does not depend on its content, and costs the most: it can be made ahead. For one content only;
+// whoever gives up a content before anything of it was encrypted may take the keys for another.
+struct EnvelopeKeys {
+    Bytes recipients;  // RecipientInfos, DER
+    Secret content_key;
+    Bytes nonce;
+
+    static Result<EnvelopeKeys> create(const Certificate& recipient, RandomSource& random);
+};
+
 // An envelope in DER around a content of known size, with ECDH for a P-256 certificate. The octets are `prefix`, the
 // cipher text, which is as long as the content, and `suffix(tag)`.
 struct Envelope {
@@ -47,6 +57,7 @@ struct Envelope {
     static Bytes suffix(ByteView tag);
     // A fresh key, nonce and ephemeral key each time: never used for two contents.
     static Result<Envelope> create(const Certificate& recipient, std::uint64_t content_size, RandomSource& random);
+    static Envelope around(const EnvelopeKeys& keys, std::uint64_t content_size);
 };
 
 }  // namespace xinfu::crypto

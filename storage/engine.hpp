@@ -101,7 +101,11 @@ public:
     virtual ~Engine() = default;
     virtual Result<std::unique_ptr<ReadTransaction>> snapshot() const = 0;
     virtual Result<std::unique_ptr<WriteTransaction>> begin() = 0;
-    virtual EngineStatistics statistics() const = 0;
+    virtual EngineStatistics statistics() const = 0;    // reads the list of free pages: not for every request
+    virtual std::uint64_t disk_free_bytes() const = 0;  // as in the statistics
+    // Another number after each commit that wrote to the table: whoever keeps what was read there looks here first,
+    // before taking the snapshot that it reads anew. From 0 at each start.
+    virtual std::uint64_t version(Table table) const = 0;
 };
 
 struct EngineOptions {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bitset>
 #include <cassert>
 #include <cerrno>
 #include <cstring>
@@ -138,6 +139,7 @@ struct Environment {
     std::array<bool, kTableSlots> ascending{};
     std::shared_ptr<const crypto::Sealer> sealer;
     std::atomic<bool> failed = false;
+    std::array<std::atomic<std::uint64_t>, kTableSlots> versions{};
 
     std::mutex mutex;  // of the idle readers: reset transactions keep their slot and are cheap to renew
     std::vector<MDB_txn*> idle_readers;
@@ -308,7 +310,7 @@ public:
         if (code == MDB_KEYEXIST) {  // not after all others: an ordinary row
             code = mdb_put(transaction_, environment_->table(table), &name, &stored, 0);
         }
-        return written(code);
+        return written(table, code);
     }
 
     Result<void> erase(Table table, ByteView key) override {
@@ -317,7 +319,7 @@ public:
         }
         MDB_val name = to_val(key);
         const int code = mdb_del(transaction_, environment_->table(table), &name, nullptr);
-        return written(code == MDB_NOTFOUND ? 0 : code);
+        return written(table, code == MDB_NOTFOUND ? 0 : code);
     }
 
     Result<void> commit() override {
@@ -329,6 +331,11 @@ public:
         const int code = mdb_txn_commit(transaction);
         // Durable from here. A process that dies before it could say so finds everything at its next start.
         if (code == 0) {
+            for (std::size_t slot = 0; slot < kTableSlots; ++slot) {
+                if (touched_.test(slot)) {
+                    ++environment_->versions[slot];
+                }
+            }
             return {};
         }
         if (to_errc(code) == Errc::store_full && writable()) {
@@ -340,7 +347,8 @@ public:
     }
 
 private:
-    Result<void> written(int code) {
+    Result<void> written(Table table, int code) {
+        touched_.set(static_cast<std::size_t>(table));
         if (code == 0) {
             return {};
         }
@@ -358,6 +366,7 @@ private:
         return true;
     }
 
+    std::bitset<kTableSlots> touched_;
     std::optional<Errc> broken_;  // a write failed: pages of this transaction may be half changed
 };
 
@@ -405,11 +414,17 @@ public:
         statistics.map_size_bytes = info.me_mapsize;
         const std::uint64_t pages = std::uint64_t{info.me_last_pgno} + 1;
         statistics.used_bytes = (pages - std::min(pages, free_pages())) * status.ms_psize;
-        struct statvfs disk {};
-        if (::fstatvfs(environment_->directory, &disk) == 0) {
-            statistics.disk_free_bytes = std::uint64_t{disk.f_bavail} * disk.f_frsize;
-        }
+        statistics.disk_free_bytes = disk_free_bytes();
         return statistics;
+    }
+
+    std::uint64_t disk_free_bytes() const override {
+        struct statvfs disk {};
+        return ::fstatvfs(environment_->directory, &disk) == 0 ? std::uint64_t{disk.f_bavail} * disk.f_frsize : 0;
+    }
+
+    std::uint64_t version(Table table) const override {
+        return environment_->versions[static_cast<std::size_t>(table)];
     }
 
 private:

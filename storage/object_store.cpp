@@ -290,6 +290,8 @@ public:
         return ::fsync(folder.get()) == 0 ? Result<void>() : Result<void>(Errc::io_failed);
     }
 
+    Result<std::unique_ptr<ScratchFile>> create_scratch() const override { return ScratchFile::create(root_.get()); }
+
     Result<void> visit(const Visitor& visitor) const override {
         return each_file([&](int folder, const std::string& name) -> Result<bool> {
             const auto id_bytes = from_hex(name);

@@ -18,6 +18,7 @@
 
 #include "crypto/bytes.hpp"
 #include "crypto/result.hpp"
+#include "storage/scratch_file.hpp"
 
 namespace xinfu::storage {
 
@@ -52,6 +53,9 @@ public:
     virtual Result<std::unique_ptr<ObjectReader>> open(const ObjectId& id, ByteView data_key) const = 0;
     // Gone durably on return. Errc::not_found.
     virtual Result<void> erase(const ObjectId& id) const = 0;
+
+    // A file without a name, on the same disk.
+    virtual Result<std::unique_ptr<ScratchFile>> create_scratch() const = 0;
 
     // Finished objects, for the sweep of orphans; the visitor answers false to stop, and may erase what it is
     // shown.

@@ -127,24 +127,47 @@ Result<std::optional<rows::RecordBlock::Record>> find_record(const ReadTransacti
     return Found{};
 }
 
-crypto::Digest identity_key(ByteView index_key, std::string_view catalog, std::string_view unit,
-                            std::span<const std::string> identity) {
-    Bytes message;
+namespace {
+
+// What is digested; the view lives until the next call on this thread.
+template <class Text>
+ByteView identity_message(std::string_view catalog, std::string_view unit, std::span<const Text> identity) {
+    thread_local Bytes message;
+    message.clear();
     codec::append_part(message, as_bytes("identity"));
     codec::append_part(message, as_bytes(catalog));
     codec::append_part(message, as_bytes(unit));
     for (const auto& value : identity) {
         codec::append_part(message, as_bytes(value));
     }
-    return crypto::hmac_sha256(index_key, message);
+    return message;
 }
 
-crypto::Digest subject_key(ByteView index_key, std::string_view catalog, std::string_view subject) {
-    Bytes message;
+ByteView subject_message(std::string_view catalog, std::string_view subject) {
+    thread_local Bytes message;
+    message.clear();
     for (const auto part : {std::string_view("subject"), catalog, subject}) {
         codec::append_part(message, as_bytes(part));
     }
-    return crypto::hmac_sha256(index_key, message);
+    return message;
+}
+
+}  // namespace
+
+crypto::Digest identity_key(ByteView index_key, std::string_view catalog, std::string_view unit,
+                            std::span<const std::string> identity) {
+    return crypto::hmac_sha256(index_key, identity_message(catalog, unit, identity));
+}
+crypto::Digest identity_key(crypto::HmacSha256& index_key, std::string_view catalog, std::string_view unit,
+                            std::span<const std::string_view> identity) {
+    return index_key.of(identity_message(catalog, unit, identity));
+}
+
+crypto::Digest subject_key(ByteView index_key, std::string_view catalog, std::string_view subject) {
+    return crypto::hmac_sha256(index_key, subject_message(catalog, subject));
+}
+crypto::Digest subject_key(crypto::HmacSha256& index_key, std::string_view catalog, std::string_view subject) {
+    return index_key.of(subject_message(catalog, subject));
 }
 
 Result<void> put_claim(WriteTransaction& transaction, const crypto::Digest& identity, const Claim& claim) {
@@ -401,6 +424,33 @@ Result<void> remove_record(WriteTransaction& transaction, ByteView index_key, st
     }
     records.erase(found);
     return put_record_block(transaction, id, number, sealer.seal_block(number, *block));
+}
+
+Result<std::vector<rows::RecordBlock::Record>> drop_unindexed(WriteTransaction& transaction, const RecordSealer& sealer,
+                                                              const SubmissionId& id, std::uint32_t block,
+                                                              std::span<const std::uint32_t> slots) {
+    const auto sealed = find_record_block(transaction, id, block);
+    if (!sealed) {
+        return sealed.error();
+    }
+    if (!*sealed) {
+        return Errc::not_found;
+    }
+    auto opened = sealer.open_block(block, **sealed);
+    if (!opened) {
+        return opened.error();
+    }
+    auto& records = *opened->mutable_records();
+    const auto kept = std::stable_partition(records.begin(), records.end(), [&](const auto& record) {
+        return !std::ranges::binary_search(slots, block * kRecordsPerBlock + record.position());
+    });
+    std::vector<rows::RecordBlock::Record> dropped(std::make_move_iterator(kept),
+                                                   std::make_move_iterator(records.end()));
+    records.erase(kept, records.end());
+    if (const auto put = put_record_block(transaction, id, block, sealer.seal_block(block, *opened)); !put) {
+        return put.error();
+    }
+    return dropped;
 }
 
 Result<Sweep> sweep_staged(WriteTransaction& transaction, ByteView index_key, std::string_view catalog,

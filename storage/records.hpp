@@ -63,6 +63,10 @@ Result<std::optional<rows::RecordBlock::Record>> find_record(const ReadTransacti
 crypto::Digest identity_key(ByteView index_key, std::string_view catalog, std::string_view unit,
                             std::span<const std::string> identity);
 crypto::Digest subject_key(ByteView index_key, std::string_view catalog, std::string_view subject);
+// The same under that key, of many records.
+crypto::Digest identity_key(crypto::HmacSha256& index_key, std::string_view catalog, std::string_view unit,
+                            std::span<const std::string_view> identity);
+crypto::Digest subject_key(crypto::HmacSha256& index_key, std::string_view catalog, std::string_view subject);
 
 struct Claim {
     SubmissionId submission{};
@@ -89,6 +93,12 @@ Result<void> visit_subject(const ReadTransaction& transaction, const crypto::Dig
 // Takes a stored record back together with its claim and its subject entry. Errors: not_found.
 Result<void> remove_record(WriteTransaction& transaction, ByteView index_key, std::string_view catalog,
                            const RecordSealer& sealer, const SubmissionId& id, std::uint32_t slot);
+
+// Takes records out of a block that have no claim and no subject entry. `slots`: of this block, ascending; those that
+// are free already are passed over. Answers what was taken out.
+Result<std::vector<rows::RecordBlock::Record>> drop_unindexed(WriteTransaction& transaction, const RecordSealer& sealer,
+                                                              const SubmissionId& id, std::uint32_t block,
+                                                              std::span<const std::uint32_t> slots);
 
 // The record of a submission that begins in this line, and its slot. `blocks`: how many the submission has.
 struct RecordInLine {

@@ -60,6 +60,11 @@ Ancillary take_ancillary(msghdr& header) {
     return ancillary;
 }
 
+std::string& spare_bytes() {
+    thread_local std::string spare;
+    return spare;
+}
+
 }  // namespace
 
 Result<DescriptorPair> make_packet_pair() {
@@ -77,6 +82,13 @@ Result<DescriptorPair> make_packet_pair() {
 
 Result<DescriptorPair> make_stream_pair() {
     return make_pair(SOCK_STREAM);
+}
+
+void recycle(std::string bytes) {
+    if (bytes.capacity() > spare_bytes().capacity()) {
+        bytes.clear();
+        spare_bytes().swap(bytes);
+    }
 }
 
 Result<void> want_credentials(int fd) {
@@ -127,6 +139,7 @@ Result<Packet> receive_packet(int fd, PeerRules& rules, int flags) {
         return Errc::stray_descriptor;
     }
     Packet packet;
+    packet.bytes.swap(spare_bytes());
     packet.bytes.assign(buffer.data(), static_cast<std::size_t>(size));
     if (ancillary.descriptor) {
         packet.descriptor = std::move(*ancillary.descriptor);

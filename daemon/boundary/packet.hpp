@@ -58,6 +58,10 @@ Result<void> want_credentials(int fd);
 // EAGAIN and EWOULDBLOCK untouched with MSG_DONTWAIT.
 Result<Packet> receive_packet(int fd, PeerRules& rules, int flags);
 
+// Gives the bytes of a packet that was decoded back, for the next one on this thread: a buffer of this size costs the
+// allocator more than the packet does.
+void recycle(std::string bytes);
+
 // One sendmsg(2); `descriptor` negative: none. The descriptor stays the caller's.
 // Errors: too_large, closed, and EAGAIN with MSG_DONTWAIT.
 Result<void> send_packet(int fd, std::string_view bytes, int descriptor, int flags);

@@ -72,6 +72,7 @@ private:
         }
         Envelope<Message> envelope;
         const auto decoded = decode(packet->bytes, envelope.message);
+        recycle(std::move(packet->bytes));
         if (!decoded) {
             close(*state, decoded.error());
             co_return decoded.error();

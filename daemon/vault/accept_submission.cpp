@@ -99,7 +99,7 @@ std::optional<boundary::Problem> Intake::Submission::admit() {
     if (mine != intake_.per_account_.end() && mine->second >= kPerAccountMax) {
         return problem("XF-6009", {}, 1);
     }
-    if (context_.ledger.engine().statistics().disk_free_bytes < context_.config.vault.disk_reserve_bytes) {
+    if (context_.ledger.engine().disk_free_bytes() < context_.config.vault.disk_reserve_bytes) {
         return problem("XF-6002", {}, 60);
     }
     return std::nullopt;
@@ -229,7 +229,8 @@ asio::awaitable<void> Intake::Submission::work() {
 asio::awaitable<std::optional<boundary::Problem>> Intake::Submission::inspect(SubmissionUnderWay& under_way) {
     using Trouble = std::optional<boundary::Problem>;
     const auto& open = exchange_->request().open_submission();
-    auto taking = context_.inspectors.take(candidate_->caller.principal.account, candidate_->policies);
+    auto taking = context_.inspectors.take(candidate_->caller.principal.account, candidate_->policies,
+                                           candidate_->catalog->name());
     auto lease = co_await std::move(taking);
     if (!lease) {
         co_return lease.error() == storage::Errc::busy ? Trouble{problem("XF-6001", {}, 1)}
@@ -243,8 +244,8 @@ asio::awaitable<std::optional<boundary::Problem>> Intake::Submission::inspect(Su
     order.set_parcel(candidate_->parcel.has_value());
     order.set_plain(candidate_->check_only);
     order.set_today(static_cast<std::int32_t>(candidate_->today));
-    inspection_ = std::make_shared<Inspection>(context_.io, lease->channel(), under_way.tracker(), under_way,
-                                               context_.inspectors.limits().silence_max);
+    inspection_ = std::make_shared<Inspection>(context_.io, lease->channel(), lease->replies(), under_way.tracker(),
+                                               under_way, context_.inspectors.limits().silence_max);
 
     InspectionEnd end{};
     if (open.has_body()) {

@@ -80,4 +80,19 @@ Result<bool> node_is_complete(const storage::ReadTransaction& transaction) {
     return exists("system_administrator") && exists("auditor");
 }
 
+Result<bool> NodeCompleteness::check(const storage::Engine& engine) {
+    // Before the snapshot: what is committed in between is then read and read again, never missed.
+    const std::uint64_t version = engine.version(storage::Table::accounts);
+    if (known_ && known_->first == version) {
+        return known_->second;
+    }
+    const auto snapshot = engine.snapshot();
+    const auto complete =
+        snapshot ? node_is_complete(**snapshot) : Result<bool>(boost::system::in_place_error, snapshot.error());
+    if (complete) {
+        known_.emplace(version, *complete);
+    }
+    return complete;
+}
+
 }  // namespace xinfu::vault

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "daemon/boundary/common.pb.h"
 #include "daemon/vault/active_policies.hpp"
@@ -33,5 +34,15 @@ std::optional<boundary::Problem> check_exclusions(const policies::AccessPolicy& 
 
 // Whether submissions may begin: an active system administrator and an active auditor exist (XF-2004 else).
 Result<bool> node_is_complete(const storage::ReadTransaction& transaction);
+
+// The same for every request: the accounts are read again only when one of them was written.
+// Threads: one strand.
+class NodeCompleteness {
+public:
+    Result<bool> check(const storage::Engine& engine);
+
+private:
+    std::optional<std::pair<std::uint64_t, bool>> known_;  // the accounts' version
+};
 
 }  // namespace xinfu::vault

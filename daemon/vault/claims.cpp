@@ -1,8 +1,10 @@
 #include "daemon/vault/claims.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <optional>
+#include <unordered_map>
 
 namespace xinfu::vault {
 namespace {
@@ -37,24 +39,35 @@ private:
     std::map<storage::SubmissionId, Owner> known_;
 };
 
-}  // namespace
+// Keyed digests are as good as random, and nobody outside knows them.
+struct FirstOctets {
+    std::size_t operator()(const crypto::Digest& digest) const {
+        std::size_t octets = 0;
+        std::memcpy(&octets, digest.data(), sizeof octets);
+        return octets;
+    }
+};
 
-Result<Judged> judge(const storage::ReadTransaction& transaction, const storage::RecordSealer& sealer,
-                     const storage::SubmissionId& self, std::span<const PreparedRecord> records) {
+template <class Record>
+Result<Judged> judge_all(const storage::ReadTransaction& transaction, const storage::RecordSealer& sealer,
+                         const storage::SubmissionId& self, std::span<const Record> records) {
     Judged judged;
     judged.fates.reserve(records.size());
     Owners owners(transaction);
-    std::map<crypto::Digest, std::size_t> here;  // identity -> the first of these records that has it
+    // identity -> the first of these records that has it
+    std::unordered_map<crypto::Digest, std::size_t, FirstOctets> here;
+    here.reserve(records.size());
+    std::vector<storage::Claim> claims;
     for (std::size_t i = 0; i < records.size(); ++i) {
-        const PreparedRecord& record = records[i];
+        const Record& record = records[i];
         Fate fate = Fate::fresh;
         std::uint64_t earlier_line = 0;
         if (const auto first = here.find(record.identity); first != here.end()) {
-            const PreparedRecord& other = records[first->second];
+            const Record& other = records[first->second];
             fate = other.digest == record.digest ? Fate::duplicate : Fate::twice_otherwise;
             earlier_line = other.line;
         } else {
-            std::vector<storage::Claim> claims;
+            claims.clear();
             const auto collect = [&claims](const storage::Claim& claim) {
                 claims.push_back(claim);
                 return true;
@@ -105,8 +118,8 @@ Result<Judged> judge(const storage::ReadTransaction& transaction, const storage:
     return judged;
 }
 
-void append_defects(const Judged& judged, std::span<const PreparedRecord> records,
-                    std::vector<boundary::Defect>& defects) {
+template <class Record>
+void append_all_defects(const Judged& judged, std::span<const Record> records, std::vector<boundary::Defect>& defects) {
     auto earlier = judged.earlier_lines.begin();
     for (std::size_t i = 0; i < records.size(); ++i) {
         if (judged.fates[i] == Fate::fresh || judged.fates[i] == Fate::duplicate) {
@@ -126,9 +139,87 @@ void append_defects(const Judged& judged, std::span<const PreparedRecord> record
     }
 }
 
+// `digest` and `slot`: of this submission's record.
+Result<void> put_notes(storage::WriteTransaction& transaction, const storage::SubmissionId& self,
+                       const Judged::Rival& rival, const crypto::Digest& identity, const crypto::Digest& digest,
+                       std::uint32_t slot, bool ours_too) {
+    storage::ClashNote theirs{identity, rival.claim.slot, self, {}};
+    theirs.clash.set_digest(rival.claim.record.data(), rival.claim.record.size());
+    theirs.clash.set_other_digest(digest.data(), digest.size());
+    if (const auto put = storage::put_clash(transaction, rival.claim.submission, theirs); !put || !ours_too) {
+        return put;
+    }
+    storage::ClashNote ours{identity, slot, rival.claim.submission, {}};
+    ours.clash.set_digest(digest.data(), digest.size());
+    ours.clash.set_other_digest(rival.claim.record.data(), rival.claim.record.size());
+    return storage::put_clash(transaction, self, ours);
+}
+
+}  // namespace
+
+bool StagedClaim::operator<(const StagedClaim& other) const {
+    const int order = std::memcmp(identity.data(), other.identity.data(), identity.size());
+    return order < 0 || (order == 0 && slot < other.slot);
+}
+
+Result<Judged> judge(const storage::ReadTransaction& transaction, const storage::RecordSealer& sealer,
+                     const storage::SubmissionId& self, std::span<const PreparedRecord> records) {
+    return judge_all(transaction, sealer, self, records);
+}
+
+void append_defects(const Judged& judged, std::span<const PreparedRecord> records,
+                    std::vector<boundary::Defect>& defects) {
+    append_all_defects(judged, records, defects);
+}
+
+void append_defects(const Judged& judged, std::span<const StagedClaim> claims, std::vector<boundary::Defect>& defects) {
+    append_all_defects(judged, claims, defects);
+}
+
+Result<Judged> put_staged_claims(storage::WriteTransaction& transaction, const storage::RecordSealer& sealer,
+                                 const storage::SubmissionId& self, std::span<const StagedClaim> claims) {
+    auto judged = judge_all(transaction, sealer, self, claims);
+    if (!judged) {
+        return judged;
+    }
+    for (std::size_t i = 0; i < claims.size(); ++i) {
+        if (judged->fates[i] != Fate::fresh) {
+            continue;
+        }
+        const storage::Claim claim{self, claims[i].slot, claims[i].digest};
+        if (const auto put = storage::put_claim(transaction, claims[i].identity, claim); !put) {
+            return put.error();
+        }
+    }
+    for (const auto& rival : judged->rivals) {
+        const StagedClaim& ours = claims[rival.record];
+        const auto put = put_notes(transaction, self, rival, ours.identity, ours.digest, ours.slot, true);
+        if (!put) {
+            return put.error();
+        }
+    }
+    return judged;
+}
+
+void append_row(const PreparedRecord& record, storage::rows::RecordBlock& block) {
+    const auto position = static_cast<std::uint32_t>(block.records_size());
+    auto& row = *block.add_records();
+    row.set_position(position);
+    row.set_line(record.line);
+    row.set_canonical(record.canonical.data(), record.canonical.size());
+    row.set_subject(record.subject);
+    if (record.due) {
+        row.set_due(*record.due);
+    }
+    if (record.due_earliest) {
+        row.set_due_earliest(*record.due_earliest);
+    }
+    row.set_identity(record.identity.data(), record.identity.size());
+}
+
 Result<void> store_records(storage::WriteTransaction& transaction, const storage::RecordSealer& sealer,
                            const storage::SubmissionId& self, std::span<const PreparedRecord> records,
-                           const Judged& judged, bool staging, std::uint32_t& next_block) {
+                           const Judged& judged, bool pending, std::uint32_t& next_block) {
     storage::rows::RecordBlock block;
     std::vector<std::uint32_t> slots(records.size(), 0);
     const auto flush = [&]() -> Result<void> {
@@ -144,18 +235,7 @@ Result<void> store_records(storage::WriteTransaction& transaction, const storage
         const PreparedRecord& record = records[i];
         const auto position = static_cast<std::uint32_t>(block.records_size());
         slots[i] = next_block * storage::kRecordsPerBlock + position;
-        auto& row = *block.add_records();
-        row.set_position(position);
-        row.set_line(record.line);
-        row.set_canonical(record.canonical.data(), record.canonical.size());
-        row.set_subject(record.subject);
-        if (record.due) {
-            row.set_due(*record.due);
-        }
-        if (record.due_earliest) {
-            row.set_due_earliest(*record.due_earliest);
-        }
-        row.set_identity(record.identity.data(), record.identity.size());
+        append_row(record, block);
         const storage::Claim claim{self, slots[i], record.digest};
         if (const auto put = storage::put_claim(transaction, record.identity, claim); !put) {
             return put.error();
@@ -177,19 +257,10 @@ Result<void> store_records(storage::WriteTransaction& transaction, const storage
     }
     for (const auto& rival : judged.rivals) {
         const PreparedRecord& record = records[rival.record];
-        storage::ClashNote theirs{record.identity, rival.claim.slot, self, {}};
-        theirs.clash.set_digest(rival.claim.record.data(), rival.claim.record.size());
-        theirs.clash.set_other_digest(record.digest.data(), record.digest.size());
-        if (const auto put = storage::put_clash(transaction, rival.claim.submission, theirs); !put) {
-            return put.error();
-        }
-        if (!staging) {
-            continue;  // committed with this very transaction: nothing left to look at later
-        }
-        storage::ClashNote ours{record.identity, slots[rival.record], rival.claim.submission, {}};
-        ours.clash.set_digest(record.digest.data(), record.digest.size());
-        ours.clash.set_other_digest(rival.claim.record.data(), rival.claim.record.size());
-        if (const auto put = storage::put_clash(transaction, self, ours); !put) {
+        // Of a submission that is committed with this very transaction nothing is left to look at later.
+        const auto put =
+            put_notes(transaction, self, rival, record.identity, record.digest, slots[rival.record], pending);
+        if (!put) {
             return put.error();
         }
     }

@@ -43,19 +43,40 @@ struct Judged {
     bool all_acceptable() const { return fresh + duplicates == fates.size(); }
 };
 
+// What a staged record claims, while the index of its file is made (staged_index.hpp).
+struct StagedClaim {
+    crypto::Digest identity{};
+    crypto::Digest digest{};  // of the record
+    std::uint64_t line = 0;
+    std::uint32_t slot = 0;
+    std::uint32_t unused = 0;  // no octet is left to chance: these are written as they lie in memory
+
+    // Of one identity, the record that stands first in the file comes first.
+    bool operator<(const StagedClaim& other) const;
+};
+
 // Changes nothing. `sealer` opens this submission's own staged blocks.
 Result<Judged> judge(const storage::ReadTransaction& transaction, const storage::RecordSealer& sealer,
                      const storage::SubmissionId& self, std::span<const PreparedRecord> records);
 
+// The same of staged records, in the order of their claims; the claims of those that are fresh are put, and the clashes
+// with rivals noted for both.
+Result<Judged> put_staged_claims(storage::WriteTransaction& transaction, const storage::RecordSealer& sealer,
+                                 const storage::SubmissionId& self, std::span<const StagedClaim> claims);
+
 // Defects of those that are not acceptable, in order.
+void append_defects(const Judged& judged, std::span<const StagedClaim> claims, std::vector<boundary::Defect>& defects);
 void append_defects(const Judged& judged, std::span<const PreparedRecord> records,
                     std::vector<boundary::Defect>& defects);
 
+// A record as a block has it.
+void append_row(const PreparedRecord& record, storage::rows::RecordBlock& block);
+
 // Stores the fresh ones in blocks from `next_block` on, with claims, subject entries and notes of clashes: the
-// rivals', and with `staging` this submission's own. Moves `next_block`.
+// rivals', and with `pending`, when the claims will count only later, this submission's own. Moves `next_block`.
 Result<void> store_records(storage::WriteTransaction& transaction, const storage::RecordSealer& sealer,
                            const storage::SubmissionId& self, std::span<const PreparedRecord> records,
-                           const Judged& judged, bool staging, std::uint32_t& next_block);
+                           const Judged& judged, bool pending, std::uint32_t& next_block);
 
 // What became of the clashes noted for a staged submission: slots whose record another file committed meanwhile.
 struct Overtaken {

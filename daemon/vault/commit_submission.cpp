@@ -617,10 +617,13 @@ Result<void> CommitSubmission::send_on(storage::Batch& batch, const Candidate& c
         manifest.set_name(candidate.manifest ? candidate.manifest->name() : candidate.name);
         manifest.set_submission(candidate.manifest ? candidate.manifest->submission() : storage::to_text(candidate.id));
         manifest.set_received_day(row.received_day());
-        const auto upper = certificates_.upper.find(route.name);
+        const auto envelope = candidate.envelopes.find(route.name);
+        if (certificates_.upper.contains(route.name) && envelope == candidate.envelopes.end()) {
+            return storage::Errc::misused;  // never in the clear
+        }
         auto parcel = build_parcel(context_.keys.parcel(), certificates_.parcel.front(),
-                                   upper == certificates_.upper.end() ? nullptr : &upper->second, context_.random,
-                                   manifest, candidate.original_state, candidate.original_length, row.time_ms());
+                                   envelope == candidate.envelopes.end() ? nullptr : &envelope->second, manifest,
+                                   candidate.original_state, candidate.original_length, row.time_ms());
         if (!parcel) {
             return parcel.error();
         }

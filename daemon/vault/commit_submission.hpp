@@ -6,11 +6,14 @@
 // Errors:  storage and crypto errors fail the operation. A refusal is a decision, not an error.
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "crypto/envelope_key.hpp"
 #include "daemon/boundary/gateway.pb.h"
 #include "daemon/vault/active_policies.hpp"
 #include "daemon/vault/claims.hpp"
@@ -84,6 +87,10 @@ struct Candidate {
     std::uint64_t original_length = 0;
     crypto::Digest original_digest{};
     crypto::Sha256 original_state;
+
+    // By route: made before the commit, which holds up everybody. A commit that is tried again takes them again, since
+    // nothing was encrypted under them.
+    std::map<std::string, crypto::EnvelopeKeys, std::less<>> envelopes;
 
     // Parcels only.
     std::optional<storage::rows::ParcelName> parcel;

@@ -24,20 +24,48 @@ asio::awaitable<std::optional<boundary::Problem>> Intake::Submission::conclude(S
     if (candidate.enveloped && !candidate.content_digest) {
         under_way.forget_findings();
     }
-    const bool acceptable =
-        !candidate.problem && stores_ && (candidate.defects_total == 0 || candidate.catalog->accept_valid());
-    if (acceptable) {
+    const auto acceptable = [this, &candidate]() {
+        return !candidate.problem && stores_ && (candidate.defects_total == 0 || candidate.catalog->accept_valid());
+    };
+    if (candidate.staged && acceptable()) {
+        auto indexing = under_way.index();
+        if (const auto indexed = co_await std::move(indexing); !indexed) {
+            co_return std::optional<boundary::Problem>{problem_of(indexed.error())};
+        }
+    } else if (candidate.staged) {
+        candidate.records.clear();  // it will be refused: nothing more is staged
+    }
+    const bool keep = acceptable();
+    if (keep && !intake_.certificates_.upper.empty()) {
+        std::function<Result<void>()> work = [this]() { return make_envelopes(); };
+        auto making = run_on_worker<Result<void>>(context_, std::move(work));
+        if (const auto made = co_await std::move(making); !made) {
+            co_return std::optional<boundary::Problem>{problem_of(made.error())};
+        }
+    }
+    if (keep) {
         const auto wrapped = under_way.wrapped_key(candidate.unit);
         if (!wrapped) {
             co_return std::optional<boundary::Problem>{problem_of(wrapped.error())};
         }
         candidate.wrapped_key = *wrapped;
     }
-    auto finishing = under_way.finish_body(acceptable);
+    auto finishing = under_way.finish_body(keep);
     if (const auto finished = co_await std::move(finishing); !finished) {
         co_return std::optional<boundary::Problem>{problem_of(finished.error())};
     }
     co_return std::optional<boundary::Problem>{};
+}
+
+Result<void> Intake::Submission::make_envelopes() {
+    for (const auto& [route, upper] : intake_.certificates_.upper) {
+        auto keys = crypto::EnvelopeKeys::create(upper, context_.random);
+        if (!keys) {
+            return keys.error();
+        }
+        candidate_->envelopes.insert_or_assign(route, std::move(*keys));
+    }
+    return {};
 }
 
 asio::awaitable<Result<SignerVerdict>> Intake::Submission::check_signer(unsigned layer, std::optional<Bytes> digest,

@@ -525,9 +525,7 @@ asio::awaitable<void> GatewayEndpoint::State::handle(RequestPointer request) {
         if (services.draining()) {
             why = problem("XF-6007", {}, 2);
         } else {
-            const auto snapshot = context.ledger.engine().snapshot();
-            const auto complete =
-                snapshot ? node_is_complete(**snapshot) : Result<bool>(boost::system::in_place_error, snapshot.error());
+            const auto complete = services.completeness.check(context.ledger.engine());
             if (!complete) {
                 why = problem_of(complete.error());
             } else if (!*complete) {

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "daemon/boundary/packet_channel.hpp"
+#include "daemon/vault/authorisation.hpp"
 #include "daemon/vault/budgets.hpp"
 #include "daemon/vault/exchange.hpp"
 #include "daemon/vault/handles.hpp"
@@ -39,6 +40,7 @@ struct GatewayServices {
     std::function<boundary::StatusView()> status;
     std::function<bool()> ready;
     std::function<bool()> draining;
+    NodeCompleteness completeness = {};
 };
 
 class GatewayEndpoint {

@@ -23,10 +23,11 @@ constexpr std::size_t kReadSizeBytes = 128 * 1024;
 
 }  // namespace
 
-Inspection::Inspection(asio::io_context& io, boundary::PacketChannel& channel, BodyTracker& tracker,
-                       InspectionSink& sink, std::chrono::milliseconds silence_max)
+Inspection::Inspection(asio::io_context& io, boundary::PacketChannel& channel, InspectorReplies& replies,
+                       BodyTracker& tracker, InspectionSink& sink, std::chrono::milliseconds silence_max)
     : io_(io),
       channel_(channel),
+      replies_(replies),
       tracker_(tracker),
       sink_(sink),
       silence_max_(silence_max),
@@ -121,31 +122,37 @@ InspectionEnd Inspection::failed(boost::system::error_code error) {
 
 asio::awaitable<InspectionEnd> Inspection::listen() {
     for (;;) {
-        auto receiving = channel_.receive<boundary::InspectorReply>();
-        auto envelope = co_await std::move(receiving);
+        auto receiving = channel_.receive_bytes();
+        auto packet = co_await std::move(receiving);
         silence_.expires_after(silence_max_);
         if (error_) {
             co_return InspectionEnd::storage_failed;
         }
-        if (!envelope) {
+        if (!packet) {
             if (client_gone_) {
                 co_return InspectionEnd::client_gone;
             }
             if (refused_) {
                 co_return InspectionEnd::refused;
             }
-            const auto why = envelope.error();
+            const auto why = packet.error();
             co_return why == boundary::Errc::closed || why == boundary::Errc::timed_out
                 ? InspectionEnd::inspector_gone
                 : InspectionEnd::inspector_wrong;
         }
         constexpr std::uint64_t kReplyOverheadBytes = 64;  // empty ones take time as well
-        told_size_bytes_ += envelope->message.ByteSizeLong() + kReplyOverheadBytes;
+        told_size_bytes_ += packet->bytes.size() + kReplyOverheadBytes;
         if (told_size_bytes_ > kToldSizeBytesMax + kToldPerOctetMax * sent_) {
             co_return InspectionEnd::inspector_wrong;
         }
+        const auto reply = replies_.decode(packet->bytes);
+        boundary::recycle(std::move(packet->bytes));
+        if (!reply) {
+            channel_.close(reply.error());
+            co_return InspectionEnd::inspector_wrong;
+        }
         taking_ = true;
-        auto taking = take(envelope->message);
+        auto taking = take(**reply);
         const auto end = co_await std::move(taking);
         taking_ = false;
         silence_.expires_after(silence_max_);

@@ -27,6 +27,7 @@
 #include "daemon/vault/armour.hpp"
 #include "daemon/vault/body_tracker.hpp"
 #include "daemon/vault/envelope_tracker.hpp"
+#include "daemon/vault/inspector_replies.hpp"
 
 namespace xinfu::vault {
 
@@ -67,8 +68,8 @@ public:
     static constexpr std::uint64_t kToldPerOctetMax = 256;
 
     // `silence_max`: no word from an inspector that has something to read for so long means that it hangs.
-    Inspection(asio::io_context& io, boundary::PacketChannel& channel, BodyTracker& tracker, InspectionSink& sink,
-               std::chrono::milliseconds silence_max);
+    Inspection(asio::io_context& io, boundary::PacketChannel& channel, InspectorReplies& replies, BodyTracker& tracker,
+               InspectionSink& sink, std::chrono::milliseconds silence_max);
 
     // A body that is here. `order` carries it. Precondition: at most kPartSizeBytesMax.
     asio::awaitable<InspectionEnd> run_whole(boundary::Inspect order);
@@ -105,6 +106,7 @@ private:
 
     asio::io_context& io_;
     boundary::PacketChannel& channel_;
+    InspectorReplies& replies_;
     BodyTracker& tracker_;
     InspectionSink& sink_;
     std::chrono::milliseconds silence_max_;

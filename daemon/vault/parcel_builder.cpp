@@ -4,7 +4,6 @@
 
 #include "crypto/canonical_json.hpp"
 #include "crypto/cms_writer.hpp"
-#include "crypto/envelope_key.hpp"
 
 namespace xinfu::vault {
 
@@ -36,7 +35,7 @@ std::string encode_manifest(const boundary::ParcelManifest& manifest) {
 }
 
 Result<storage::rows::Parcel> build_parcel(const crypto::SigningKey& key, const crypto::Certificate& certificate,
-                                           const crypto::Certificate* upper, crypto::RandomSource& random,
+                                           const crypto::EnvelopeKeys* envelope_keys,
                                            const boundary::ParcelManifest& manifest, crypto::Sha256 original,
                                            std::uint64_t original_length, std::int64_t time_ms) {
     const std::string text = encode_manifest(manifest);
@@ -59,15 +58,12 @@ Result<storage::rows::Parcel> build_parcel(const crypto::SigningKey& key, const 
     parcel.set_suffix(suffix->data(), suffix->size());
     parcel.set_length(writer->prefix().size() + original_length + text.size() + suffix->size());
     parcel.set_created_ms(time_ms);
-    if (upper != nullptr) {
-        const auto envelope = crypto::Envelope::create(*upper, parcel.length(), random);
-        if (!envelope) {
-            return envelope.error();
-        }
-        parcel.set_envelope_prefix(envelope->prefix.data(), envelope->prefix.size());
-        parcel.set_content_key(envelope->content_key.view().data(), envelope->content_key.size());
-        parcel.set_nonce(envelope->nonce.data(), envelope->nonce.size());
-        parcel.set_length(envelope->prefix.size() + parcel.length() + crypto::Envelope::kSuffixSizeBytes);
+    if (envelope_keys != nullptr) {
+        const auto envelope = crypto::Envelope::around(*envelope_keys, parcel.length());
+        parcel.set_envelope_prefix(envelope.prefix.data(), envelope.prefix.size());
+        parcel.set_content_key(envelope.content_key.view().data(), envelope.content_key.size());
+        parcel.set_nonce(envelope.nonce.data(), envelope.nonce.size());
+        parcel.set_length(envelope.prefix.size() + parcel.length() + crypto::Envelope::kSuffixSizeBytes);
     }
     return parcel;
 }

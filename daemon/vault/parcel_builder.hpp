@@ -13,7 +13,7 @@
 
 #include "crypto/certificate.hpp"
 #include "crypto/digest.hpp"
-#include "crypto/random.hpp"
+#include "crypto/envelope_key.hpp"
 #include "crypto/result.hpp"
 #include "crypto/signing_key.hpp"
 #include "daemon/boundary/inspector.pb.h"
@@ -23,11 +23,11 @@ namespace xinfu::vault {
 
 std::string encode_manifest(const boundary::ParcelManifest& manifest);
 
-// `upper`: whose envelope certificate the parcel is encrypted for; null: for nobody, in the clear.
+// `envelope_keys`: made for the upper node, and for this parcel alone; null: the parcel is for nobody, in the clear.
 // `original`: the digest's state over the original. Everything random or dependent on time is in the answer, which
 // has the state WAITING.
 Result<storage::rows::Parcel> build_parcel(const crypto::SigningKey& key, const crypto::Certificate& certificate,
-                                           const crypto::Certificate* upper, crypto::RandomSource& random,
+                                           const crypto::EnvelopeKeys* envelope_keys,
                                            const boundary::ParcelManifest& manifest, crypto::Sha256 original,
                                            std::uint64_t original_length, std::int64_t time_ms);
 

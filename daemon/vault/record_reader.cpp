@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 
-#include "crypto/canonical_json.hpp"
 #include "daemon/boundary/error.hpp"
 #include "storage/records.hpp"
 
@@ -29,15 +28,35 @@ std::string record_name(const storage::SubmissionId& submission, std::uint64_t l
     return storage::to_text(submission) + "-" + std::to_string(line);
 }
 
-RecordReader::RecordReader(const boundary::CatalogDescription& catalog, Bytes index_key, std::string unit,
+RecordReader::RecordReader(const boundary::CatalogDescription& catalog, ByteView index_key, std::string unit,
                            std::vector<std::string> may_speak_for)
-    : catalog_(catalog),
-      index_key_(std::move(index_key)),
-      unit_(std::move(unit)),
-      may_speak_for_(std::move(may_speak_for)) {
+    : catalog_(catalog), index_key_(index_key), unit_(std::move(unit)), may_speak_for_(std::move(may_speak_for)) {
     for (const auto& field : catalog.fields()) {
-        codes_.insert(field.code());
+        codes_.push_back(field.code());
     }
+    std::ranges::sort(codes_, crypto::canonical_less);
+    const auto repeated = std::ranges::unique(codes_);
+    codes_.erase(repeated.begin(), repeated.end());
+    for (const auto& field : catalog.fields()) {
+        told_order_.push_back(find(field.code()));
+    }
+    source_unit_ = find(catalog.source_unit_field());
+    deciding_unit_ = find(catalog.deciding_unit_field());
+    values_.resize(codes_.size());
+}
+
+std::size_t RecordReader::find(std::string_view code) const {
+    const auto found = std::ranges::lower_bound(codes_, code, crypto::canonical_less);
+    return found != codes_.end() && *found == code ? static_cast<std::size_t>(found - codes_.begin()) : kNoField;
+}
+
+void RecordReader::begin_record(std::uint64_t line) {
+    line_ = line;
+    std::ranges::fill(values_, std::string_view());
+    kept_.clear();
+    told_ = 0;
+    size_bytes_ = 0;
+    expected_ = 0;
 }
 
 Result<void> RecordReader::read(const boundary::RecordBatch& batch, std::vector<PreparedRecord>& records,
@@ -47,19 +66,23 @@ Result<void> RecordReader::read(const boundary::RecordBatch& batch, std::vector<
             if (part.line() <= last_line_) {  // records ascend; a line begins at most one of them
                 return Errc::unexpected;
             }
-            line_ = part.line();
-            fields_.clear();
-            size_bytes_ = 0;
+            begin_record(part.line());
         } else if (part.line() != line_) {
             return Errc::unexpected;
         }
-        for (const auto& field : part.fields()) {
-            size_bytes_ += field.code().size() + field.value().size();
-            if (field.value().empty() || size_bytes_ > kRecordSizeBytesMax || !codes_.contains(field.code()) ||
-                find(field.code()) != nullptr || !crypto::is_utf8(field.value())) {
+        for (const auto& told : part.fields()) {
+            // In the catalog's order, with gaps: the next one is nearly always one of the next.
+            while (expected_ < told_order_.size() && codes_[told_order_[expected_]] != told.code()) {
+                ++expected_;
+            }
+            const std::size_t field = expected_ < told_order_.size() ? told_order_[expected_++] : find(told.code());
+            size_bytes_ += told.code().size() + told.value().size();
+            if (field == kNoField || told.value().empty() || size_bytes_ > kRecordSizeBytesMax ||
+                !values_[field].empty() || !crypto::is_utf8(told.value())) {
                 return Errc::unexpected;
             }
-            fields_.emplace_back(field.code(), field.value());
+            values_[field] = told.value();
+            ++told_;
         }
         open_ = part.continued();
         if (!open_) {
@@ -69,28 +92,34 @@ Result<void> RecordReader::read(const boundary::RecordBatch& batch, std::vector<
             }
         }
     }
+    if (open_) {
+        keep_open_record();
+    }
     return {};
 }
 
-const std::string* RecordReader::find(std::string_view code) const {
-    const auto found = std::ranges::find(fields_, code, &std::pair<std::string, std::string>::first);
-    return found == fields_.end() ? nullptr : &found->second;
+// What was told lies in a batch that is about to go.
+void RecordReader::keep_open_record() {
+    std::deque<std::string> kept;
+    for (auto& value : values_) {
+        if (!value.empty()) {
+            value = kept.emplace_back(value);
+        }
+    }
+    kept_.swap(kept);
 }
 
-bool RecordReader::belongs(std::string_view field, std::string_view code, std::uint64_t line,
+bool RecordReader::belongs(std::size_t field, const std::string& name, std::string_view code,
                            std::vector<boundary::Defect>& defects) const {
-    if (field.empty()) {
-        return true;  // the catalog has no such field
-    }
-    const std::string* value = find(field);
-    if (value != nullptr && *value == unit_) {
+    const std::string_view said = value(field);
+    if (name.empty() || (said == unit_ && !said.empty())) {  // empty: the catalog has no such field
         return true;
     }
     boundary::Defect defect;
-    defect.set_line(line);
-    defect.set_field(std::string(field));
+    defect.set_line(line_);
+    defect.set_field(name);
     defect.set_code(std::string(code));
-    defect.set_masked_value(value == nullptr ? std::string() : *value);  // a unit's code is public
+    defect.set_masked_value(std::string(said));  // a unit's code is public
     defects.push_back(std::move(defect));
     return false;
 }
@@ -131,15 +160,15 @@ Result<void> RecordReader::take(const boundary::Record& last, std::vector<Prepar
                                 std::vector<boundary::Defect>& defects) {
     ++received_;
     const bool withdrawal = last.has_operation() && last.operation().kind() == boundary::RecordOperation::WITHDRAW;
-    const bool named = !fields_.empty() && !last.identity().empty() && !last.subject().empty();
+    const bool named = told_ > 0 && !last.identity().empty() && !last.subject().empty();
     if ((!named && !withdrawal) || last.identity_size() > kIdentityPartsMax || !crypto::is_utf8(last.subject())) {
         return Errc::unexpected;
     }
     if (unit_.empty()) {
         // A parcel: every record belongs to the one unit that its manifest will have to name.
-        const std::string* said = find(catalog_.deciding_unit_field());
-        if (said != nullptr && std::ranges::find(may_speak_for_, *said) != may_speak_for_.end()) {
-            unit_ = *said;
+        const std::string_view said = value(deciding_unit_);
+        if (!said.empty() && std::ranges::find(may_speak_for_, said) != may_speak_for_.end()) {
+            unit_ = said;
         }
     }
     auto operation = read_operation(last);
@@ -147,11 +176,11 @@ Result<void> RecordReader::take(const boundary::Record& last, std::vector<Prepar
         return operation.error();
     }
     operations_ = *operation != nullptr;
-    const auto own = [&](const std::string& field, std::string_view code) {
-        return (withdrawal && find(field) == nullptr) || belongs(field, code, line_, defects);
+    const auto own = [&](std::size_t field, const std::string& name, std::string_view code) {
+        return (withdrawal && value(field).empty()) || belongs(field, name, code, defects);
     };
-    const bool from_source = own(catalog_.source_unit_field(), "XF-4070");
-    const bool by_decider = own(catalog_.deciding_unit_field(), "XF-4071");
+    const bool from_source = own(source_unit_, catalog_.source_unit_field(), "XF-4070");
+    const bool by_decider = own(deciding_unit_, catalog_.deciding_unit_field(), "XF-4071");
     if (!from_source || !by_decider) {
         ++of_other_units_;
         return {};
@@ -159,17 +188,18 @@ Result<void> RecordReader::take(const boundary::Record& last, std::vector<Prepar
     PreparedRecord record;
     record.operation = std::move(*operation);
     record.line = line_;
-    std::vector<crypto::TextField> fields;
-    fields.reserve(fields_.size());
-    for (const auto& [code, value] : fields_) {
-        fields.emplace_back(code, value);
+    fields_.clear();
+    for (std::size_t field = 0; field < codes_.size(); ++field) {
+        if (!values_[field].empty()) {
+            fields_.emplace_back(codes_[field], values_[field]);
+        }
     }
-    std::string canonical;
-    crypto::append_canonical_record(canonical, fields);
-    record.canonical = to_bytes(canonical);
+    canonical_.clear();
+    crypto::append_canonical_record(canonical_, fields_);
+    record.canonical = to_bytes(canonical_);
     record.digest = crypto::sha256(record.canonical);
-    const std::vector<std::string> identity(last.identity().begin(), last.identity().end());
-    record.identity = storage::identity_key(index_key_, catalog_.name(), unit_, identity);
+    identity_.assign(last.identity().begin(), last.identity().end());
+    record.identity = storage::identity_key(index_key_, catalog_.name(), unit_, identity_);
     record.subject = last.subject();
     record.due = last.has_due() ? std::optional(last.due()) : std::nullopt;
     record.due_earliest = last.has_due_earliest() ? std::optional(last.due_earliest()) : std::nullopt;
@@ -177,13 +207,13 @@ Result<void> RecordReader::take(const boundary::Record& last, std::vector<Prepar
     if (record.operation) {
         // What the file says is the operation too.
         const std::string version = std::to_string(record.operation->version);
-        fields.emplace_back("XF_OP", withdrawal ? "withdraw" : "correct");
-        fields.emplace_back("XF_RECORD", last.operation().record());
-        fields.emplace_back("XF_VERSION", version);
-        fields.emplace_back("XF_REASON", record.operation->reason);
-        canonical.clear();
-        crypto::append_canonical_record(canonical, fields);
-        digests_.update(crypto::sha256(as_bytes(canonical)));
+        fields_.emplace_back("XF_OP", withdrawal ? "withdraw" : "correct");
+        fields_.emplace_back("XF_RECORD", last.operation().record());
+        fields_.emplace_back("XF_VERSION", version);
+        fields_.emplace_back("XF_REASON", record.operation->reason);
+        canonical_.clear();
+        crypto::append_canonical_record(canonical_, fields_);
+        digests_.update(crypto::sha256(as_bytes(canonical_)));
     } else {
         digests_.update(record.digest);
     }

@@ -7,14 +7,15 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "crypto/canonical_json.hpp"
 #include "crypto/digest.hpp"
 #include "crypto/result.hpp"
 #include "daemon/boundary/common.pb.h"
@@ -54,7 +55,7 @@ public:
 
     // `unit`: whose records they must be; empty for parcels: then the first record says it, and whoever compares the
     // manifest compares it. `may_speak_for`: for parcels, the platform's units.
-    RecordReader(const boundary::CatalogDescription& catalog, Bytes index_key, std::string unit,
+    RecordReader(const boundary::CatalogDescription& catalog, ByteView index_key, std::string unit,
                  std::vector<std::string> may_speak_for);
 
     // Appends complete records to `records`, and a defect for each record of another unit.
@@ -73,19 +74,32 @@ private:
     Result<void> take(const boundary::Record& last, std::vector<PreparedRecord>& records,
                       std::vector<boundary::Defect>& defects);
     Result<std::shared_ptr<const RecordOperation>> read_operation(const boundary::Record& last) const;
-    const std::string* find(std::string_view code) const;
-    bool belongs(std::string_view field, std::string_view code, std::uint64_t line,
+    static constexpr std::size_t kNoField = static_cast<std::size_t>(-1);
+    std::size_t find(std::string_view code) const;
+    std::string_view value(std::size_t field) const { return field == kNoField ? std::string_view() : values_[field]; }
+    void begin_record(std::uint64_t line);
+    void keep_open_record();
+    bool belongs(std::size_t field, const std::string& name, std::string_view code,
                  std::vector<boundary::Defect>& defects) const;
 
     const boundary::CatalogDescription& catalog_;
-    Bytes index_key_;
+    crypto::HmacSha256 index_key_;
     std::string unit_;
     std::vector<std::string> may_speak_for_;
-    std::set<std::string, std::less<>> codes_;  // the catalog's fields
-    bool open_ = false;                         // a record is being told in parts
+    std::vector<std::string> codes_;       // the catalog's fields in canonical order: places in it name a field below
+    std::vector<std::size_t> told_order_;  // the fields in the catalog's order, in which inspectors tell them
+    std::size_t expected_ = 0;             // in told_order_
+    std::size_t source_unit_;
+    std::size_t deciding_unit_;
+    bool open_ = false;  // a record is being told in parts
     std::uint64_t line_ = 0;
     std::uint64_t last_line_ = 0;
-    std::vector<std::pair<std::string, std::string>> fields_;
+    std::vector<std::string_view> values_;  // one for each field; empty: none. They lie in the batch at hand, or in
+    std::deque<std::string> kept_;          // the parts of a record that goes on in the next batch
+    std::size_t told_ = 0;
+    std::vector<crypto::TextField> fields_;  // what take() works with
+    std::vector<std::string_view> identity_;
+    std::string canonical_;
     std::size_t size_bytes_ = 0;
     bool operations_ = false;
     std::uint64_t received_ = 0;

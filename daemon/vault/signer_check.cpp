@@ -123,7 +123,7 @@ Result<SignerVerdict> check_enrolled_signer(const storage::ReadTransaction& tran
         if (!*row) {
             continue;
         }
-        const auto certificate = crypto::Certificate::parse((*row)->der);
+        const auto certificate = crypto::Certificate::parse_known((*row)->der);
         if (!certificate) {
             return storage::Errc::corrupt;
         }

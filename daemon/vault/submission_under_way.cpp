@@ -1,6 +1,7 @@
 #include "daemon/vault/submission_under_way.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "daemon/boundary/error.hpp"
@@ -38,9 +39,8 @@ SubmissionUnderWay::SubmissionUnderWay(Context& context, std::shared_ptr<Candida
 }
 
 void SubmissionUnderWay::make_reader() {
-    const ByteView index = context_.keys.index();
-    reader_.emplace(*candidate_->catalog, Bytes(index.begin(), index.end()),
-                    candidate_->parcel ? std::string() : candidate_->unit, candidate_->caller.principal.units);
+    reader_.emplace(*candidate_->catalog, context_.keys.index(), candidate_->parcel ? std::string() : candidate_->unit,
+                    candidate_->caller.principal.units);
 }
 
 // The header decided which of the versions in force judged the file: known before the first record.
@@ -182,6 +182,8 @@ asio::awaitable<Result<void>> SubmissionUnderWay::take_records(const boundary::R
     if (!may_still_be_accepted()) {
         candidate_->records.clear();
         unstaged_size_bytes_ = 0;
+        gathered_.clear();
+        index_.reset();
         co_return Result<void>{};
     }
     for (std::size_t i = before; i < candidate_->records.size(); ++i) {
@@ -199,24 +201,60 @@ asio::awaitable<Result<void>> SubmissionUnderWay::take_records(const boundary::R
     if (unstaged_size_bytes_ < kUnstagedSizeBytesMax && candidate_->records.size() < kUnstagedRecordsMax) {
         co_return Result<void>{};
     }
-    auto flushed = Result<void>{};
     if (stores_) {
-        auto staging = stage();
-        flushed = co_await std::move(staging);
-    } else {
-        flushed = judge_only();
+        auto staging = stage(Rest::comes);
+        co_return co_await std::move(staging);
     }
+    const auto judged = judge_only();
     candidate_->records.clear();
     unstaged_size_bytes_ = 0;
-    co_return flushed;
+    co_return judged;
+}
+
+// Blocks of the records that are here; those that do not fill one stay until the rest was all.
+Result<void> SubmissionUnderWay::seal_blocks(Rest rest) {
+    auto& records = candidate_->records;
+    std::size_t done = 0;
+    storage::rows::RecordBlock block;  // cleared, it keeps the memory of its records
+    while (records.size() - done >= storage::kRecordsPerBlock || (rest == Rest::was_all && done < records.size())) {
+        const auto number = static_cast<std::uint32_t>(candidate_->staged_blocks + gathered_.size());
+        block.Clear();
+        const std::size_t end = std::min(done + storage::kRecordsPerBlock, records.size());
+        for (; done < end; ++done) {
+            const auto slot = number * storage::kRecordsPerBlock + static_cast<std::uint32_t>(block.records_size());
+            append_row(records[done], block);
+            index_->add(records[done], slot);
+            candidate_->staged_terms.add(records[done]);
+        }
+        gathered_.push_back(candidate_->sealer->seal_block(number, block));
+        gathered_size_bytes_ += gathered_.back().size();
+        if (index_->full()) {
+            if (const auto spilled = index_->spill(); !spilled) {
+                return spilled;
+            }
+        }
+    }
+    candidate_->staged_stored += done;
+    records.erase(records.begin(), records.begin() + static_cast<std::ptrdiff_t>(done));
+    return {};
 }
 
 // Rows of this id exist from here on although no submission does: Table::staged says so in the same transaction.
-asio::awaitable<Result<void>> SubmissionUnderWay::stage() {
-    struct Staged {
-        Judged judged;
-        std::uint32_t next_block = 0;
-    };
+asio::awaitable<Result<void>> SubmissionUnderWay::stage(Rest rest) {
+    if (!index_) {
+        index_ = std::make_shared<StagedIndex>(context_);
+    }
+    // Sealing and sorting are the second core's work.
+    std::function<Result<void>()> work = [this, rest]() { return seal_blocks(rest); };
+    auto sealing = run_on_worker<Result<void>>(context_, std::move(work));
+    if (const auto sealed = co_await std::move(sealing); !sealed) {
+        co_return sealed.error();
+    }
+    unstaged_size_bytes_ = 0;
+    if (gathered_.empty() ||
+        (candidate_->staged && rest == Rest::comes && gathered_size_bytes_ < kGatheredSizeBytesMax)) {
+        co_return Result<void>{};
+    }
     storage::rows::Staging staging;
     if (!candidate_->staged) {
         const auto wrapped = wrapped_key(reader_->unit());
@@ -228,44 +266,55 @@ asio::awaitable<Result<void>> SubmissionUnderWay::stage() {
         staging.set_catalog(candidate_->catalog->name());
         staging.set_wrapped_key(wrapped->data(), wrapped->size());
     }
-    auto staged = std::make_shared<Staged>();
-    std::function<Result<void>(storage::Batch&)> apply = [staged, candidate = candidate_,
+    auto blocks = std::make_shared<const std::vector<Bytes>>(std::exchange(gathered_, {}));
+    std::function<Result<void>(storage::Batch&)> apply = [blocks, candidate = candidate_,
                                                           staging](storage::Batch& batch) -> Result<void> {
         auto& transaction = batch.transaction();
-        auto judged = judge(transaction, *candidate->sealer, candidate->id, candidate->records);
-        if (!judged) {
-            return judged.error();
-        }
-        staged->judged = std::move(*judged);
-        staged->next_block = candidate->staged_blocks;
         if (!candidate->staged) {
             if (const auto put = storage::put_staging(transaction, candidate->id, staging); !put) {
-                return put.error();
+                return put;
             }
         }
-        return store_records(transaction, *candidate->sealer, candidate->id, candidate->records, staged->judged, true,
-                             staged->next_block);
+        auto number = candidate->staged_blocks;
+        for (const auto& block : *blocks) {
+            if (const auto put = storage::put_record_block(transaction, candidate->id, number++, block); !put) {
+                return put;
+            }
+        }
+        return {};
     };
-    auto executing = execute(context_, std::move(apply), unstaged_size_bytes_);
-    const auto done = co_await std::move(executing);
-    if (!done) {
+    auto executing = execute(context_, std::move(apply), std::exchange(gathered_size_bytes_, 0));
+    if (const auto done = co_await std::move(executing); !done) {
         co_return done.error();
     }
     candidate_->staged = true;
-    candidate_->staged_blocks = staged->next_block;
-    candidate_->staged_stored += staged->judged.fresh;
-    candidate_->staged_duplicates += staged->judged.duplicates;
-    for (std::size_t i = 0; i < candidate_->records.size(); ++i) {
-        if (staged->judged.fates[i] == Fate::fresh) {
-            candidate_->staged_terms.add(candidate_->records[i]);
-        }
+    candidate_->staged_blocks += static_cast<std::uint32_t>(blocks->size());
+    co_return Result<void>{};
+}
+
+asio::awaitable<Result<void>> SubmissionUnderWay::index() {
+    auto staging = stage(Rest::was_all);
+    if (const auto staged = co_await std::move(staging); !staged) {
+        co_return staged.error();
     }
-    std::vector<boundary::Defect> defects;
-    append_defects(staged->judged, candidate_->records, defects);
-    own_defects_ += defects.size();
-    own_defective_ += defects.size();
-    for (auto& defect : defects) {
-        keep_defect(std::move(defect));
+    auto writing = index_->write(candidate_);
+    auto found = co_await std::move(writing);
+    if (!found) {
+        co_return found.error();
+    }
+    index_.reset();
+    Candidate& candidate = *candidate_;
+    candidate.staged_stored -= found->duplicates + found->defective;
+    candidate.staged_duplicates += found->duplicates;
+    candidate.staged_terms = std::move(found->terms);
+    candidate.defective += found->defective;
+    candidate.defects_total += found->defective;
+    auto& defects = candidate.defects;
+    defects.insert(defects.end(), std::make_move_iterator(found->defects.begin()),
+                   std::make_move_iterator(found->defects.end()));
+    std::ranges::stable_sort(defects, {}, &boundary::Defect::line);
+    if (defects.size() > kDefectsKeptMax) {
+        defects.resize(kDefectsKeptMax);
     }
     co_return Result<void>{};
 }

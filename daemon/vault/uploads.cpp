@@ -241,7 +241,7 @@ asio::awaitable<void> Uploads::open(ExchangePointer exchange) {
         why = problem("XF-1124", {std::to_string(kPerAccountMax)}, 60);
     } else {
         // Every byte is there twice for a moment, in its part and in the original.
-        const std::uint64_t free = context_.ledger.engine().statistics().disk_free_bytes;
+        const std::uint64_t free = context_.ledger.engine().disk_free_bytes();
         if (free < context_.config.vault.disk_reserve_bytes ||
             (free - context_.config.vault.disk_reserve_bytes) / 2 < row.length()) {
             why = problem("XF-6002", {}, 60);
@@ -300,7 +300,7 @@ asio::awaitable<void> Uploads::append(ExchangePointer exchange) {
     } else if (!said.checksum_algorithm().empty() &&
                !(checksum = crypto::Checksum::create(said.checksum_algorithm()))) {
         why = problem("XF-1117", {"Upload-Checksum"});
-    } else if (context_.ledger.engine().statistics().disk_free_bytes < context_.config.vault.disk_reserve_bytes) {
+    } else if (context_.ledger.engine().disk_free_bytes() < context_.config.vault.disk_reserve_bytes) {
         why = problem("XF-6002", {}, 60);
     }
     auto pair = why ? Result<boundary::DescriptorPair>(storage::Errc::busy) : boundary::make_stream_pair();

@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include <unicode/utf8.h>
+
 namespace xinfu::crypto {
 namespace {
 
@@ -81,6 +83,58 @@ TEST(CanonicalLess, OrdersBySixteenBitUnits) {
     EXPECT_TRUE(canonical_less("\xed\x9f\xbf", "\xf0\x90\x80\x80"));  // U+D7FF
     EXPECT_TRUE(canonical_less("\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"));
     EXPECT_FALSE(canonical_less("\xef\xbf\xbf", "\xf4\x8f\xbf\xbf"));
+}
+
+bool is_utf8_by_icu(std::string_view text) {
+    const auto* octets = reinterpret_cast<const std::uint8_t*>(text.data());
+    const auto size = static_cast<std::int32_t>(text.size());
+    for (std::int32_t at = 0; at < size;) {
+        UChar32 character = 0;
+        U8_NEXT(octets, at, size, character);
+        if (character < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+TEST(IsUtf8, AgreesWithIcuAboutEveryThreeOctets) {
+    std::uint64_t differing = 0;
+    std::string alone(3, '\0');
+    std::string among = "\u4fe1...\u7b26abcdefgh";  // where words are looked at whole
+    for (unsigned first = 0x80; first < 0x100; ++first) {
+        for (unsigned second = 0; second < 0x100; ++second) {
+            for (unsigned third = 0; third < 0x100; ++third) {
+                alone = {static_cast<char>(first), static_cast<char>(second), static_cast<char>(third)};
+                among.replace(3, 3, alone);
+                differing += is_utf8(alone) != is_utf8_by_icu(alone);
+                differing += is_utf8(among) != is_utf8_by_icu(among);
+            }
+        }
+    }
+    EXPECT_EQ(differing, 0U);
+}
+
+TEST(IsUtf8, AgreesWithIcuAboutFourOctetsAndAboutTextCutAnywhere) {
+    for (unsigned first = 0xe0; first < 0x100; ++first) {
+        for (unsigned second = 0; second < 0x100; ++second) {
+            for (const unsigned third : {0x00U, 0x7fU, 0x80U, 0x9fU, 0xa0U, 0xbfU, 0xc0U}) {
+                for (const unsigned fourth : {0x61U, 0x7fU, 0x80U, 0xbfU, 0xc0U, 0xe4U}) {
+                    const std::string text = {static_cast<char>(first), static_cast<char>(second),
+                                              static_cast<char>(third), static_cast<char>(fourth)};
+                    ASSERT_EQ(is_utf8(text), is_utf8_by_icu(text))
+                        << std::hex << first << ' ' << second << ' ' << third;
+                }
+            }
+        }
+    }
+    const std::string whole = "\u4fe1\u7528 a \u00e9 \U0001f600\u7b26\u53f7\uff0c\u4e2d\u56fd";
+    for (std::size_t begin = 0; begin < whole.size(); ++begin) {
+        for (std::size_t size = 0; size <= whole.size() - begin; ++size) {
+            const auto part = std::string_view(whole).substr(begin, size);
+            ASSERT_EQ(is_utf8(part), is_utf8_by_icu(part)) << begin << ", " << size;
+        }
+    }
 }
 
 TEST(IsUtf8, AcceptsShortestFormsOfScalarValuesOnly) {

@@ -50,6 +50,21 @@ TEST(Certificate, IsOneWholeDocument) {
     EXPECT_EQ(Certificate::read(as_bytes("no certificate")).error(), Errc::certificate_malformed);
 }
 
+TEST(Certificate, ParsedAgainIsWhatItWasAndNothingMalformedBecomesKnown) {
+    for (int round = 0; round < 2; ++round) {
+        for (const auto* name : {"p256", "p384", "rsa"}) {
+            const auto der = Certificate::read(as_bytes(read_vector("cms/" + std::string(name) + ".pem")))->der();
+            const auto known = Certificate::parse_known(der);
+            ASSERT_TRUE(known) << name;
+            EXPECT_EQ(known->der(), der);
+            EXPECT_EQ(known->digest(), Certificate::parse(der)->digest());
+            auto longer = der;
+            longer.push_back(0);
+            EXPECT_EQ(Certificate::parse_known(longer).error(), Errc::certificate_malformed);
+        }
+    }
+}
+
 TEST(Certificate, BundlesAreReadInOrder) {
     const auto bundle = "text before\n" + read_vector("cms/p256.pem") + read_vector("cms/authority.pem");
     const auto certificates = read_certificates(as_bytes(bundle));

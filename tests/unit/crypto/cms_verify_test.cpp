@@ -51,6 +51,28 @@ TEST(CmsVerify, AcceptsWhatBouncyCastleSigns) {
     EXPECT_EQ(read_cms_vector("bc-detached.der").error, Errc::cms_detached);
 }
 
+// A verifier is kept for its certificate: what it was asked before must not matter.
+TEST(CmsVerify, JudgesEachSignatureByItselfHoweverOftenItIsAsked) {
+    const auto good = read_cms_vector("der.der");
+    const auto other = read_cms_vector("cades.der");
+    const auto rsa = read_cms_vector("rsa.der");
+    for (int round = 0; round < 3; ++round) {
+        EXPECT_FALSE(verify(good, certificate_vector("p256"))) << round;
+        auto forged = good;
+        forged.signer.signature.back() ^= 1;
+        EXPECT_EQ(verify(forged, certificate_vector("p256")), Errc::cms_signature_invalid) << round;
+        auto no_signature = good;
+        no_signature.signer.signature = {1, 2, 3};
+        EXPECT_EQ(verify(no_signature, certificate_vector("p256")), Errc::cms_signature_invalid) << round;
+        auto swapped = good;
+        swapped.signer.signature = other.signer.signature;
+        EXPECT_EQ(verify(swapped, certificate_vector("p256")), Errc::cms_signature_invalid) << round;
+        EXPECT_FALSE(verify(other, certificate_vector("p256"))) << round;
+        EXPECT_FALSE(verify(rsa, certificate_vector("rsa"))) << round;
+        EXPECT_FALSE(verify(read_cms_vector("pss.der"), certificate_vector("rsa"))) << round << ": another scheme";
+    }
+}
+
 TEST(CmsVerify, SeesThatAConvertedCopyWasSigned) {
     const auto message = read_cms_vector("converted.der");
     ASSERT_FALSE(message.error) << message.error.message();

@@ -33,6 +33,15 @@ TEST(Sha256, ForksItsStateWhenCopied) {
     EXPECT_EQ(other.finish(), sha256({}));  // and starts over
 }
 
+TEST(HmacSha256, GivesTheStandardsTagsForManyMessagesUnderOneKey) {
+    HmacSha256 keyed(as_bytes("Jefe"));
+    for (int again = 0; again < 2; ++again) {
+        EXPECT_EQ(to_hex(keyed.of(as_bytes("what do ya want for nothing?"))),
+                  "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+        EXPECT_EQ(keyed.of(as_bytes("another")), hmac_sha256(as_bytes("Jefe"), as_bytes("another")));
+    }
+}
+
 TEST(HmacSha256, GivesTheStandardsTags) {
     EXPECT_EQ(to_hex(hmac_sha256(Bytes(20, 0x0b), as_bytes("Hi There"))),
               "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");

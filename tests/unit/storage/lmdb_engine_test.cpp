@@ -278,5 +278,27 @@ TEST(LmdbEngine, CountsFreePagesAsUnused) {
     EXPECT_GT(engine->statistics().disk_free_bytes, 0u);
 }
 
+TEST(EngineVersions, ChangeWithEveryCommitThatWroteToTheTableAndWithNoOther) {
+    const testing::TestDirectory directory;
+    const auto engine = testing::make_engine(directory.path());
+    const auto write = [&engine](Table table, bool erases, bool commits) {
+        const auto transaction = *engine->begin();
+        ASSERT_TRUE(erases ? transaction->erase(table, as_bytes("key")) : transaction->put(table, as_bytes("key"), {}));
+        if (commits) {
+            ASSERT_TRUE(transaction->commit());
+        }
+    };
+    const std::uint64_t first = engine->version(Table::accounts);
+    write(Table::accounts, false, false);
+    EXPECT_EQ(engine->version(Table::accounts), first) << "undone";
+    write(Table::persons, false, true);
+    EXPECT_EQ(engine->version(Table::accounts), first) << "another table";
+    write(Table::accounts, false, true);
+    const std::uint64_t second = engine->version(Table::accounts);
+    EXPECT_NE(second, first);
+    write(Table::accounts, true, true);
+    EXPECT_NE(engine->version(Table::accounts), second);
+}
+
 }  // namespace
 }  // namespace xinfu::storage

@@ -73,6 +73,16 @@ TEST_F(Rows, FeedPositionsHaveNoGapAndDoNotMixCatalogs) {
     EXPECT_EQ(*append_feed(*transaction, "a", id_of(4), 1), 68U);
 }
 
+TEST_F(Rows, KeysOfManyRecordsAreThoseOfEach) {
+    crypto::HmacSha256 keyed(index_key_);
+    for (const std::string number : {"1", "22", ""}) {
+        const std::string identity[] = {"unit", number};
+        const std::string_view views[] = {"unit", number};
+        EXPECT_EQ(identity_key(keyed, "catalog", "unit", views), identity_key(index_key_, "catalog", "unit", identity));
+        EXPECT_EQ(subject_key(keyed, "catalog", number), subject_key(index_key_, "catalog", number));
+    }
+}
+
 rows::RecordBlock block_of(std::uint32_t count, const Bytes& index_key) {
     rows::RecordBlock block;
     for (std::uint32_t i = 0; i < count; ++i) {
@@ -178,6 +188,20 @@ TEST_F(RecordRows, TakenBackAreGoneWithTheirIndexEntries) {
     EXPECT_EQ(*transaction->count(Table::identity_claims), 2U);
     EXPECT_EQ(*transaction->count(Table::subject_index), 2U);
     EXPECT_EQ(remove_record(*transaction, index_key_, "catalog", sealer_, id_, 1).error(), Errc::not_found);
+}
+
+TEST_F(RecordRows, AreDroppedFromABlockBeforeTheyAreIndexed) {
+    auto transaction = begin();
+    ASSERT_TRUE(put_record_block(*transaction, id_, 3, sealer_.seal_block(3, block_of(5, index_key_))));
+    constexpr std::uint32_t kFirst = 3 * kRecordsPerBlock;
+    const std::uint32_t slots[] = {kFirst, kFirst + 3, kFirst + 60};
+    ASSERT_TRUE(drop_unindexed(*transaction, sealer_, id_, 3, slots));
+    for (std::uint32_t position = 0; position < 5; ++position) {
+        EXPECT_EQ(find_record(*transaction, sealer_, id_, kFirst + position)->has_value(),
+                  position != 0 && position != 3)
+            << position;
+    }
+    EXPECT_EQ(drop_unindexed(*transaction, sealer_, id_, 4, slots).error(), Errc::not_found);
 }
 
 TEST_F(RecordRows, AreSweptInSlicesAndTheStagingRowGoesLast) {

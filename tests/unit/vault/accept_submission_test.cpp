@@ -41,7 +41,7 @@ protected:
         Answer answer;
         std::thread sender([&] { answer = put(name, body); });
         staged.get_future().wait();
-        EXPECT_TRUE(soon([this] { return count(storage::Table::identity_claims) > 8000; }));
+        EXPECT_TRUE(soon([this] { return count(storage::Table::record_blocks) > 60; }));
         meanwhile();
         go_on.set_value();
         sender.join();
@@ -476,6 +476,58 @@ TEST_F(AcceptSubmission, StagesALargeFileAndShowsAllOfItAtOnce) {
     EXPECT_EQ(visible_records(), 12000U);
     EXPECT_EQ(put("large.p7m", body).outcome.kind(), Outcome::REPEATED);
     EXPECT_EQ(objects(), 1U);
+}
+
+// More of them than one operation indexes.
+TEST_F(AcceptSubmission, IndexesEveryRecordOfALargeFileOnce) {
+    constexpr int kRecords = 40000;
+    ASSERT_EQ(put("large.p7m", sign(rows(1, kRecords, std::string(30, 'v')))).outcome.kind(), Outcome::CREATED);
+    EXPECT_EQ(visible_records(), static_cast<std::size_t>(kRecords));
+    EXPECT_EQ(count(storage::Table::identity_claims), static_cast<std::uint64_t>(kRecords));
+    const Answer again = put("again.p7m", sign(rows(2, kRecords, std::string(30, 'v'))));
+    ASSERT_EQ(again.outcome.kind(), Outcome::CREATED) << again.code;
+    EXPECT_EQ(again.outcome.counts().stored(), 1U);
+    EXPECT_EQ(again.outcome.counts().duplicate(), static_cast<std::uint64_t>(kRecords - 1));
+    EXPECT_EQ(visible_records(), static_cast<std::size_t>(kRecords + 1));
+    EXPECT_EQ(count(storage::Table::identity_claims), static_cast<std::uint64_t>(kRecords + 1));
+    EXPECT_EQ(count(storage::Table::staged), 0U);
+}
+
+TEST_F(AcceptSubmission, ComparesRecordsOfALargeFileThatStandFarFromEachOther) {
+    const std::string value(300, 'v');
+    const Answer good = put("good.p7m", sign(rows(1, 9000, value) + row(3, value) + rows(9001, 2, value)));
+    ASSERT_EQ(good.outcome.kind(), Outcome::CREATED) << good.code;
+    EXPECT_EQ(good.outcome.counts().stored(), 9002U);
+    EXPECT_EQ(good.outcome.counts().duplicate(), 1U);
+    EXPECT_EQ(visible_records(), 9002U);
+    const Answer bad = put("bad.p7m", sign(rows(20001, 9000, value) + row(20003, "other") + row(20001, "other")));
+    EXPECT_EQ(bad.code, "XF-5002");
+    ASSERT_EQ(bad.defects.size(), 2U);
+    for (const std::size_t i : {0u, 1u}) {
+        EXPECT_EQ(bad.defects[i].code(), "XF-5004");
+        EXPECT_EQ(bad.defects[i].line(), 9001U + i);
+    }
+    EXPECT_EQ(bad.defects[0].arguments(0), "3");
+    EXPECT_EQ(bad.defects[1].arguments(0), "1");
+    sweep();
+    EXPECT_EQ(visible_records(), 9002U);
+    EXPECT_EQ(count(storage::Table::identity_claims), 9002U);
+    EXPECT_EQ(count(storage::Table::subject_index), 9002U);
+    EXPECT_EQ(count(storage::Table::staged), 0U);
+}
+
+TEST_F(AcceptSubmission, WantsACorrectionForAKnownRecordInALargeFile) {
+    const std::string value(300, 'v');
+    ASSERT_EQ(put("small.p7m", sign(row(5000, value) + row(5001, value))).outcome.kind(), Outcome::CREATED);
+    const Answer large = put("large.p7m", sign(rows(1, 5000, value) + row(5001, "other")));
+    EXPECT_EQ(large.code, "XF-5002");
+    ASSERT_EQ(large.defects.size(), 1U);
+    EXPECT_EQ(large.defects[0].code(), "XF-5003");
+    EXPECT_EQ(large.defects[0].line(), 5001U);
+    sweep();
+    EXPECT_EQ(visible_records(), 2U);
+    EXPECT_EQ(count(storage::Table::identity_claims), 2U);
+    EXPECT_EQ(objects(), 0U);
 }
 
 TEST_F(AcceptSubmission, LeavesNothingOfALargeFileWithADefectAtItsEnd) {

@@ -106,6 +106,15 @@ TEST_F(GatewayEndpointTest, LetsASubmitterSubmitOnceTheNodeIsComplete) {
     const GatewayReply reply = gateway.ask(submission(handle));
     EXPECT_EQ(reply.outcome().id(), "submitter") << "the role that permitted it";
     EXPECT_EQ(gateway.submissions, 1);
+
+    // What was found is kept until an account is written: the node may become incomplete again.
+    change([](storage::WriteTransaction& transaction) {
+        for (auto account : must(storage::all_accounts(transaction))) {
+            account.disabled = account.disabled || account.kind == storage::AccountKind::person;
+            must(storage::put_account(transaction, account));
+        }
+    });
+    EXPECT_EQ(gateway.ask(submission(handle)).problem().code(), "XF-2004");
 }
 
 TEST_F(GatewayEndpointTest, Idn01StopsARevokedCertificateOnAnOpenConnection) {

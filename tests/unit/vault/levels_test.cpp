@@ -87,8 +87,8 @@ protected:
         manifests_[encode_manifest(manifest)] = manifest;
         crypto::Sha256 state;
         state.update(as_bytes(original));
-        const auto built = must(build_parcel(town_->key, town_->certificate, nullptr, crypto::system_random(), manifest,
-                                             state, original.size(), clock_->now().time_since_epoch().count()));
+        const auto built = must(build_parcel(town_->key, town_->certificate, nullptr, manifest, state, original.size(),
+                                             clock_->now().time_since_epoch().count()));
         return {storage::parcel_name("town", "up", sequence),
                 built.prefix() + original + built.manifest() + built.suffix()};
     }
