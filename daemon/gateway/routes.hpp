@@ -30,7 +30,7 @@ enum class Act {
     open_session,
     close_session,
     get_status,
-    read_quality,  // first: "YYYY-MM", empty: the current month
+    read_quality,              // first: "YYYY-MM", empty: the current month
     get_envelope_certificate,  // first: envelope, envelope-rsa
     describe_uploads,
     open_upload,

@@ -15,7 +15,7 @@ protected:
         EXPECT_TRUE(create_node_keys(*transaction, wrapper_, crypto::system_random()));
         EXPECT_TRUE(transaction->commit());
     }
-    NodeKeys load() { return std::move(*load_node_keys(**engine_->snapshot(), wrapper_)); }
+    NodeKeys load() { return *load_node_keys(**engine_->snapshot(), wrapper_); }
     // The pair's public keys.
     template <class Make>
     std::vector<Bytes> change(Make make) {
