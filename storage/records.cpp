@@ -1,6 +1,7 @@
 #include "storage/records.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -441,12 +442,12 @@ Result<std::vector<rows::RecordBlock::Record>> drop_unindexed(WriteTransaction& 
         return opened.error();
     }
     auto& records = *opened->mutable_records();
-    const auto kept = std::stable_partition(records.begin(), records.end(), [&](const auto& record) {
-        return !std::ranges::binary_search(slots, block * kRecordsPerBlock + record.position());
-    });
-    std::vector<rows::RecordBlock::Record> dropped(std::make_move_iterator(kept),
-                                                   std::make_move_iterator(records.end()));
-    records.erase(kept, records.end());
+    std::vector<rows::RecordBlock::Record> dropped;
+    const auto taken = [&](const auto& record) {
+        return std::ranges::binary_search(slots, block * kRecordsPerBlock + record.position());
+    };
+    std::copy_if(records.begin(), records.end(), std::back_inserter(dropped), taken);
+    records.erase(std::remove_if(records.begin(), records.end(), taken), records.end());
     if (const auto put = put_record_block(transaction, id, block, sealer.seal_block(block, *opened)); !put) {
         return put.error();
     }

@@ -17,6 +17,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "crypto/digest.hpp"
 #include "storage/engine.hpp"
@@ -95,7 +96,7 @@ Result<void> remove_record(WriteTransaction& transaction, ByteView index_key, st
                            const RecordSealer& sealer, const SubmissionId& id, std::uint32_t slot);
 
 // Takes records out of a block that have no claim and no subject entry. `slots`: of this block, ascending; those that
-// are free already are passed over. Answers what was taken out.
+// are free already are passed over. Answers the records.
 Result<std::vector<rows::RecordBlock::Record>> drop_unindexed(WriteTransaction& transaction, const RecordSealer& sealer,
                                                               const SubmissionId& id, std::uint32_t block,
                                                               std::span<const std::uint32_t> slots);

@@ -209,10 +209,10 @@ asio::awaitable<Result<void>> StagedIndex::take_back(std::shared_ptr<const Candi
         if (blocks->empty()) {
             break;
         }
-        auto terms = std::make_shared<TermCounts>();
+        auto left = std::make_shared<TermCounts>();
         std::function<Result<void>(storage::Batch&)> apply = [this, candidate, blocks,
-                                                              terms](storage::Batch& batch) -> Result<void> {
-            *terms = findings_.terms;
+                                                              left](storage::Batch& batch) -> Result<void> {
+            *left = findings_.terms;
             for (const auto& [block, slots] : *blocks) {
                 const auto dropped =
                     storage::drop_unindexed(batch.transaction(), *candidate->sealer, candidate->id, block, slots);
@@ -220,7 +220,7 @@ asio::awaitable<Result<void>> StagedIndex::take_back(std::shared_ptr<const Candi
                     return dropped.error();
                 }
                 for (const auto& record : *dropped) {
-                    terms->remove(record);
+                    left->remove(record);
                 }
             }
             return {};
@@ -229,7 +229,7 @@ asio::awaitable<Result<void>> StagedIndex::take_back(std::shared_ptr<const Candi
         if (const auto done = co_await std::move(executing); !done) {
             co_return done.error();
         }
-        findings_.terms = std::move(*terms);
+        findings_.terms = std::move(*left);
     }
     co_return Result<void>{};
 }

@@ -195,7 +195,10 @@ TEST_F(RecordRows, AreDroppedFromABlockBeforeTheyAreIndexed) {
     ASSERT_TRUE(put_record_block(*transaction, id_, 3, sealer_.seal_block(3, block_of(5, index_key_))));
     constexpr std::uint32_t kFirst = 3 * kRecordsPerBlock;
     const std::uint32_t slots[] = {kFirst, kFirst + 3, kFirst + 60};
-    ASSERT_TRUE(drop_unindexed(*transaction, sealer_, id_, 3, slots));
+    const auto dropped = drop_unindexed(*transaction, sealer_, id_, 3, slots);
+    ASSERT_TRUE(dropped);
+    ASSERT_EQ(dropped->size(), 2U);
+    EXPECT_EQ(dropped->at(1).position(), 3U);
     for (std::uint32_t position = 0; position < 5; ++position) {
         EXPECT_EQ(find_record(*transaction, sealer_, id_, kFirst + position)->has_value(),
                   position != 0 && position != 3)

@@ -7,8 +7,9 @@
 #include <set>
 
 #include "crypto/tlog_proof.hpp"
-#include "daemon/vault/claims.hpp"
+#include "daemon/vault/quality.hpp"
 #include "daemon/vault/sweep.hpp"
+#include "storage/quality.hpp"
 #include "storage/submissions.hpp"
 #include "tests/unit/vault/intake_fixture.hpp"
 
@@ -514,6 +515,29 @@ TEST_F(AcceptSubmission, ComparesRecordsOfALargeFileThatStandFarFromEachOther) {
     EXPECT_EQ(count(storage::Table::identity_claims), 9002U);
     EXPECT_EQ(count(storage::Table::subject_index), 9002U);
     EXPECT_EQ(count(storage::Table::staged), 0U);
+}
+
+TEST_F(AcceptSubmission, CountsTheTermsOfThoseRecordsOfALargeFileThatStay) {
+    misbehave([](boundary::InspectorReply& reply) {
+        if (reply.has_records()) {
+            for (auto& record : *reply.mutable_records()->mutable_records()) {
+                record.set_due(1);  // long over
+            }
+        }
+        return true;
+    });
+    const std::string value(300, 'v');
+    const Answer large = put("large.p7m", sign(rows(1, 9000, value) + row(3, value) + row(7, value)));
+    ASSERT_EQ(large.outcome.kind(), Outcome::CREATED) << large.code;
+    EXPECT_EQ(large.outcome.counts().stored(), 9000U);
+    std::uint64_t late = 0;
+    const auto snapshot = must(ledger_->engine().snapshot());
+    must(storage::visit_quality(*snapshot, month_of(clock_->now()),
+                                [&](std::string_view, std::string_view, const storage::rows::Quality& row) {
+                                    late += row.late();
+                                    return true;
+                                }));
+    EXPECT_EQ(late, 9000U);
 }
 
 TEST_F(AcceptSubmission, WantsACorrectionForAKnownRecordInALargeFile) {

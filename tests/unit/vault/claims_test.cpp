@@ -145,7 +145,8 @@ TEST_F(StagedClaims, WhatOthersOvertookIsTakenBackInSlices) {
         ASSERT_TRUE(overtaken);
         EXPECT_EQ(overtaken->duplicates.size(), expected);
         EXPECT_EQ(overtaken->more, expected == kClashesMax);
-        ASSERT_TRUE(take_back(*transaction_, index_key, "catalog", sealer('A'), id_of('A'), *overtaken));
+        TermCounts terms;
+        ASSERT_TRUE(take_back(*transaction_, index_key, "catalog", sealer('A'), id_of('A'), *overtaken, terms));
     }
     EXPECT_EQ(*transaction_->count(storage::Table::identity_claims), std::uint64_t{kRecords}) << "B's";
     EXPECT_TRUE(look_at_clashes(*transaction_, id_of('A'))->notes.empty());
