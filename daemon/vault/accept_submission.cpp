@@ -229,8 +229,7 @@ asio::awaitable<void> Intake::Submission::work() {
 asio::awaitable<std::optional<boundary::Problem>> Intake::Submission::inspect(SubmissionUnderWay& under_way) {
     using Trouble = std::optional<boundary::Problem>;
     const auto& open = exchange_->request().open_submission();
-    auto taking = context_.inspectors.take(candidate_->caller.principal.account, candidate_->policies,
-                                           candidate_->catalog->name());
+    auto taking = context_.inspectors.take(candidate_->caller.principal.account, candidate_->policies);
     auto lease = co_await std::move(taking);
     if (!lease) {
         co_return lease.error() == storage::Errc::busy ? Trouble{problem("XF-6001", {}, 1)}

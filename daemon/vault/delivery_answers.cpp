@@ -443,7 +443,7 @@ asio::awaitable<Result<void>> Delivery::take_state(Route& route, const Sent& sen
 
 asio::awaitable<Result<boundary::InspectorReply>> Delivery::ask_inspector(
     const Route& route, std::vector<boundary::InspectorRequest> parts) {
-    auto taking = context_.inspectors.take("route/" + route.config.name, nullptr, {});
+    auto taking = context_.inspectors.take("route/" + route.config.name, nullptr);
     auto lease = co_await std::move(taking);
     if (!lease) {
         co_return lease.error();

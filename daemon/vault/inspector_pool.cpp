@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -39,8 +38,6 @@ struct InspectorLease::Instance {
     boundary::Descriptor watched;  // the same connection, to look at without reading
     InspectorReplies replies;
     crypto::Digest policies{};
-    bool calendars = false;          // they were loaded
-    std::set<std::string> catalogs;  // whose packs were
     std::uint32_t files = 0;
     SteadyClock::time_point idle_since{};
 };
@@ -155,8 +152,7 @@ void Inspectors::wake_waiting() {
     }
 }
 
-asio::awaitable<Result<InspectorLease>> Inspectors::take(std::string key, std::shared_ptr<const PolicySet> policies,
-                                                         std::string catalog) {
+asio::awaitable<Result<InspectorLease>> Inspectors::take(std::string key, std::shared_ptr<const PolicySet> policies) {
     const crypto::Digest wanted = policies ? policies->digest : crypto::Digest{};
     const auto deadline = SteadyClock::now() + limits_.waiting_time_max;
     for (;;) {
@@ -168,19 +164,17 @@ asio::awaitable<Result<InspectorLease>> Inspectors::take(std::string key, std::s
             co_return boundary::Errc::not_running;
         }
         if (auto instance = take_idle(key, wanted)) {
-            auto preparing = prepare(std::move(instance), policies, catalog);
-            co_return co_await std::move(preparing);
+            co_return InspectorLease(this, std::move(instance));
         }
         const auto mine = per_key_.find(key);
         const bool may_start = mine == per_key_.end() || mine->second < limits_.instances_per_key_max;
         if (may_start && (instances_ < limits_.instances_max || make_room())) {
-            auto starting = start(key, wanted);
+            auto starting = start(key, policies);
             auto started = co_await std::move(starting);
             if (!started) {
                 co_return started.error();
             }
-            auto preparing = prepare(std::move(*started), policies, catalog);
-            co_return co_await std::move(preparing);
+            co_return InspectorLease(this, std::move(*started));
         }
         if (waiting_.size() >= limits_.waiting_max || SteadyClock::now() >= deadline) {
             co_return storage::Errc::busy;
@@ -193,7 +187,8 @@ asio::awaitable<Result<InspectorLease>> Inspectors::take(std::string key, std::s
     }
 }
 
-asio::awaitable<Result<Inspectors::InstancePointer>> Inspectors::start(std::string key, crypto::Digest policies) {
+asio::awaitable<Result<std::unique_ptr<InspectorLease::Instance>>> Inspectors::start(
+    std::string key, std::shared_ptr<const PolicySet> policies) {
     // Counted before the first suspension, so that nobody else takes the place.
     ++instances_;
     ++per_key_[key];
@@ -218,34 +213,20 @@ asio::awaitable<Result<Inspectors::InstancePointer>> Inspectors::start(std::stri
     }
     auto instance = std::make_unique<InspectorLease::Instance>(
         std::move(key), boundary::PacketChannel(io_.get_executor(), std::move(*connection)), std::move(copy));
-    instance->policies = policies;
-    co_return std::move(instance);
-}
-
-asio::awaitable<Result<InspectorLease>> Inspectors::prepare(InstancePointer instance,
-                                                            std::shared_ptr<const PolicySet> policies,
-                                                            std::string catalog) {
-    if (policies && !instance->catalogs.contains(catalog)) {
-        auto loading = load_packs(*instance, *policies, catalog);
+    if (policies) {
+        instance->policies = policies->digest;
+        auto loading = load_packs(instance->channel, *policies);
         const auto loaded = co_await std::move(loading);
         if (!loaded) {
             note_crash(instance->key);
             discard(std::move(instance));
             co_return loaded.error();
         }
-        instance->calendars = true;
-        instance->catalogs.insert(std::move(catalog));
     }
-    co_return InspectorLease(this, std::move(instance));
+    co_return std::move(instance);
 }
 
-asio::awaitable<Result<void>> Inspectors::load_packs(InspectorLease::Instance& instance, const PolicySet& policies,
-                                                     const std::string& catalog) {
-    boundary::PacketChannel& channel = instance.channel;
-    std::set<std::string, std::less<>> wanted;  // digests of packs
-    for (const auto* version : policies.versions(catalog)) {
-        wanted.insert(version->pack_digest());
-    }
+asio::awaitable<Result<void>> Inspectors::load_packs(boundary::PacketChannel& channel, const PolicySet& policies) {
     // A hanging instance is closed from here; whoever waits for it then gets `closed`.
     struct Alarm {
         asio::steady_timer timer;
@@ -265,12 +246,8 @@ asio::awaitable<Result<void>> Inspectors::load_packs(InspectorLease::Instance& i
         }
     });
     for (const auto& pack : policies.packs) {
-        if (pack.kind == storage::PackKind::access ||
-            (pack.kind == storage::PackKind::calendar && instance.calendars)) {
+        if (pack.kind == storage::PackKind::access) {
             continue;  // no inspector decides who may do what
-        }
-        if (pack.kind == storage::PackKind::catalog && !wanted.contains(as_text(crypto::sha256(pack.bytes)))) {
-            continue;
         }
         auto sending = send_pack(channel, pack);
         if (const auto sent = co_await std::move(sending); !sent) {

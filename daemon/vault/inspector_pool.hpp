@@ -1,8 +1,7 @@
 // Inspectors: processes that read hostile bytes, each for one principal at a time and never for two in its life.
 //
-// An instance is dialled when it is needed, gets the calendars and each catalog's packs before the first file of that
-// catalog (to read them all would cost it as much as a hundred small files), and is kept for its principal while that
-// goes on handing in files. It ends after a number of files, after some idle time, when the packs change, when another
+// An instance is dialled when it is needed, gets the packs once, and is kept for its principal while that goes on
+// handing in files. It ends after a number of files, after some idle time, when the packs change, when another
 // principal needs its place, and after anything that was not in order. After a crash that principal alone waits,
 // longer each time.
 //
@@ -77,10 +76,8 @@ public:
     Inspectors& operator=(const Inspectors&) = delete;
 
     // `key` names whose bytes the instance will read: an account; at upper levels account and unit when the unit is
-    // known. `policies`: whose packs of this catalog, all its versions, it has; null: none are needed. Waits its turn
-    // when all instances are busy.
-    asio::awaitable<Result<InspectorLease>> take(std::string key, std::shared_ptr<const PolicySet> policies,
-                                                 std::string catalog);
+    // known. `policies`: whose packs it gets; null: none are needed. Waits its turn when all instances are busy.
+    asio::awaitable<Result<InspectorLease>> take(std::string key, std::shared_ptr<const PolicySet> policies);
 
     // Ends idle instances in time; run it once, spawned on `io`. Returns after stop().
     asio::awaitable<void> run();
@@ -97,19 +94,15 @@ private:
         std::chrono::steady_clock::time_point until{};
     };
 
-    using InstancePointer = std::unique_ptr<InspectorLease::Instance>;
-
-    InstancePointer take_idle(const std::string& key, const crypto::Digest& policies);
+    std::unique_ptr<InspectorLease::Instance> take_idle(const std::string& key, const crypto::Digest& policies);
     bool make_room();
     void give_back(std::unique_ptr<InspectorLease::Instance> instance);
     void discard(std::unique_ptr<InspectorLease::Instance> instance);
     void note_crash(const std::string& key);
     void wake_waiting();
-    asio::awaitable<Result<InstancePointer>> start(std::string key, crypto::Digest policies);
-    asio::awaitable<Result<InspectorLease>> prepare(InstancePointer instance, std::shared_ptr<const PolicySet> policies,
-                                                    std::string catalog);
-    asio::awaitable<Result<void>> load_packs(InspectorLease::Instance& instance, const PolicySet& policies,
-                                             const std::string& catalog);
+    asio::awaitable<Result<std::unique_ptr<InspectorLease::Instance>>> start(std::string key,
+                                                                             std::shared_ptr<const PolicySet> policies);
+    asio::awaitable<Result<void>> load_packs(boundary::PacketChannel& channel, const PolicySet& policies);
 
     asio::io_context& io_;
     Dial dial_;
