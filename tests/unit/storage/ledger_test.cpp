@@ -28,17 +28,22 @@ bool has_row(Ledger& ledger, std::string_view key) {
 // An operation that holds the writer, so that those after it gather.
 class Gate {
 public:
+    // The writer stands in the gate on return: what is submitted now comes into a later batch.
     explicit Gate(Ledger& ledger)
-        : held_(submit(ledger, [opened = opened_.get_future().share()](Batch&) -> Result<void> {
+        : held_(submit(ledger, [this, opened = opened_.get_future().share()](Batch&) -> Result<void> {
+              entered_.set_value();
               opened.wait();
               return {};
-          })) {}
+          })) {
+        entered_.get_future().wait();
+    }
     void open() {
         opened_.set_value();
         EXPECT_TRUE(held_.get());
     }
 
 private:
+    std::promise<void> entered_;
     std::promise<void> opened_;
     std::future<Result<Committed>> held_;
 };
