@@ -281,7 +281,9 @@ void Demo::up() {
         level.config.node = level.name;
         level.config.gateway.listen = {"127.0.0.1:" + std::to_string(level.port)};
         level.config.gateway.metrics = "127.0.0.1:" + std::to_string(level.metrics_port);
-        // Everybody who tries the demo out has the same address, and scripts open a connection a file.
+        // Everybody who tries the demo out has the same address, scripts open a connection a file, and load programs
+        // keep as many open as one address may have by default.
+        level.config.gateway.limits.connections_per_source = 256;
         level.config.gateway.limits.handshakes_per_source_minute = 100'000;
         level.config.vault.map_size_bytes = std::uint64_t{16} << 30;
         level.config.vault.disk_reserve_bytes = std::uint64_t{128} << 20;

@@ -164,8 +164,10 @@ void write_configuration(const std::string& directory, const config::Config& con
         text += "    - " + quoted(address) + "\n";
     }
     text += "  metrics: " + quoted(config.gateway.metrics) + "\n";
-    text += "  limits:\n    handshakes_per_source_minute: " +
-            std::to_string(config.gateway.limits.handshakes_per_source_minute) + "\n";
+    text +=
+        "  limits:\n    connections_per_source: " + std::to_string(config.gateway.limits.connections_per_source) +
+        "\n    handshakes_per_source_minute: " + std::to_string(config.gateway.limits.handshakes_per_source_minute) +
+        "\n";
     text += "vault:\n  key_wrapping_key: key-wrapping-key\n";
     text += "  map_size_bytes: " + std::to_string(config.vault.map_size_bytes) + "\n";
     text += "  disk_reserve_bytes: " + std::to_string(config.vault.disk_reserve_bytes) + "\n";

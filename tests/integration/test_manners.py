@@ -44,6 +44,16 @@ class Manners(DemoCase):
                 pass
         self.assertEqual(self.demo.submit(self.demo.penalties(1)).status, 201)
 
+    def test_beside_64_kept_connections_there_is_room_for_another(self):
+        """A load program with 64 connections met the default limit of one address now and then, as the end of a line."""
+        host, port = self.demo["CITY_URL"].removeprefix("https://").split(":")
+        kept = [socket.create_connection((host, int(port)), 10) for _ in range(64)]
+        try:
+            self.assertEqual(self.demo.submit(self.demo.penalties(1)).status, 201)
+        finally:
+            for connection in kept:
+                connection.close()
+
     def test_status_for_people_and_programs(self):
         environment = dict(os.environ, XINFU_URL=self.demo["CITY_URL"], XINFU_CA=self.demo["CA"],
                            XINFU_CERT=self.demo["DEPT_CERT"], XINFU_KEY=self.demo["DEPT_KEY"], LANG="C.UTF-8")
