@@ -35,8 +35,7 @@ RecordReader::RecordReader(const boundary::CatalogDescription& catalog, ByteView
         codes_.push_back(field.code());
     }
     std::ranges::sort(codes_, crypto::canonical_less);
-    const auto repeated = std::ranges::unique(codes_);
-    codes_.erase(repeated.begin(), repeated.end());
+    codes_.erase(std::unique(codes_.begin(), codes_.end()), codes_.end());
     for (const auto& field : catalog.fields()) {
         told_order_.push_back(find(field.code()));
     }
