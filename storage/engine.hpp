@@ -50,7 +50,7 @@ enum class Table : std::uint8_t {
     accounts = 40,             // account id -> rows.proto Account
     certificates = 41,         // SHA-256 of the certificate (32) -> rows.proto Certificate
     persons = 42,              // natural person id -> rows.proto Person
-    handshake_proofs = 43,     // digest of a CertificateVerify that was taken (32) -> time
+    handshake_proofs = 43,     // certificate's last day (u32 BE), digest of its CertificateVerify (32) -> time
     policies = 44,             // SHA-256 of a pack (32) -> its bytes
     revocations = 45,          // issuer digest (32) -> rows.proto RevocationList
     keys = 46,                 // name -> wrapped key

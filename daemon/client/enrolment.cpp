@@ -135,6 +135,11 @@ Enrolled enrol(const std::vector<Enrolment>& enrolments, const policies::AccessP
             throw stop;
         }
         for (const crypto::Certificate& certificate : enrolment.certificates) {
+            // What a chain brings along, an authority's, is nobody's to sign in with.
+            if (enrolment.kind != storage::AccountKind::person && certificate.unit_code() != unit) {
+                throw refused(certificate.subject().common_name + ": the certificate does not name the unit " + unit,
+                              certificate.subject().common_name + "：证书未载明单位 " + unit);
+            }
             const auto [owner, added] = owners.emplace(certificate.digest(), place);
             if (owner->second != place) {
                 throw refused(name + ": this certificate is another account's already",

@@ -19,9 +19,9 @@ struct Enrolled {
 };
 
 // One account for each natural person, whatever the number of roles and certificates; one for each machine
-// and platform. Refused: certificates out of date or without a valid unit code, persons without number,
-// unknown roles or roles of another kind, roles that exclude each other, one certificate twice, and a node
-// without a security administrator and an approver who are different natural persons.
+// and platform. Refused: certificates out of date, without a valid unit code or of another unit than the account's
+// first, persons without number, unknown roles or roles of another kind, roles that exclude each other, one certificate
+// twice, and a node without a security administrator and an approver who are different natural persons.
 Enrolled enrol(const std::vector<Enrolment>& enrolments, const policies::AccessPolicy& policy,
                const std::vector<crypto::Certificate>& anchors, crypto::UtcSeconds now);
 

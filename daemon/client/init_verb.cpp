@@ -54,15 +54,13 @@ Exit init(const Options& options) {
     if (!options.listen.empty()) {
         plan.config.gateway.listen = options.listen;
     }
-    const auto enrol_role = [&](const std::string& text, storage::AccountKind kind) {
-        auto [role, path] = split_pair(text, "ROLE=CERT");
-        plan.enrolments.push_back({kind, role, {read_certificate(path)}, {}});
-    };
     for (const std::string& person : options.persons) {
-        enrol_role(person, storage::AccountKind::person);
+        auto [role, path] = split_pair(person, "ROLE=CERT");
+        plan.enrolments.push_back({storage::AccountKind::person, role, {read_certificate(path)}, {}});
     }
     for (const std::string& machine : options.machines) {
-        enrol_role(machine, storage::AccountKind::machine);
+        auto [role, path] = split_pair(machine, "ROLE=CERT");
+        plan.enrolments.push_back({storage::AccountKind::machine, role, read_certificate_bundle(path), {}});
     }
     for (const std::string& platform : options.platforms) {
         auto [path, units] = split_pair(platform, "CERT=UNIT,UNIT");
@@ -118,7 +116,9 @@ void add_init_verb(CLI::App& app, Chosen& chosen) {
     verb->add_option("--node", options->node, "its name: a-z, 0-9 and -")->required();
     verb->add_option("--suite", options->suite, "algorithms: standard");
     verb->add_option("--person", options->persons, "ROLE=CERT, a natural person; may be repeated")->required();
-    verb->add_option("--machine", options->machines, "ROLE=CERT; may be repeated");
+    verb->add_option("--machine", options->machines,
+                     "ROLE=CERT: a machine, its certificate, or all of them (TLS and signing) in one PEM file; may be "
+                     "repeated");
     verb->add_option("--platform", options->platforms,
                      "CERT=UNIT,UNIT: a lower node, its certificates (TLS and parcels) in one PEM file, and the "
                      "units it may speak for; may be repeated");

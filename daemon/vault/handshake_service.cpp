@@ -13,9 +13,9 @@
 #include "daemon/vault/exchange.hpp"
 #include "daemon/vault/identity.hpp"
 #include "daemon/vault/keys.hpp"
-#include "storage/account_rows.pb.h"
 #include "storage/accounts.hpp"
 #include "storage/error.hpp"
+#include "storage/handshake_proofs.hpp"
 
 namespace xinfu::vault {
 namespace {
@@ -249,19 +249,13 @@ void HandshakeService::State::take(std::uint64_t id, const crypto::Digest& proof
     storage::Operation operation;
     operation.size_bytes = 128;
     operation.essential = true;
-    operation.apply = [proof](storage::Batch& batch) -> Result<void> {
-        auto& transaction = batch.transaction();
-        const auto taken = transaction.contains(storage::Table::handshake_proofs, proof);
+    operation.apply = [proof, connection](storage::Batch& batch) -> Result<void> {
+        const auto taken = storage::take_handshake_proof(batch.transaction(), connection->certificate.not_after(),
+                                                         proof, batch.time().time_since_epoch());
         if (!taken) {
             return taken.error();
         }
-        if (*taken) {
-            return storage::Errc::exists;
-        }
-        storage::rows::HandshakeProof row;
-        row.set_taken_ms(batch.time().time_since_epoch().count());
-        const std::string bytes = row.SerializeAsString();
-        return transaction.put(storage::Table::handshake_proofs, proof, as_bytes(bytes));
+        return *taken ? Result<void>{} : storage::Errc::exists;
     };
     operation.done = [settle](Result<storage::Committed> committed) {
         if (committed) {

@@ -8,6 +8,7 @@
 
 #include "daemon/vault/keys.hpp"
 #include "storage/error.hpp"
+#include "storage/handshake_proofs.hpp"
 #include "storage/object_store.hpp"
 #include "storage/records.hpp"
 
@@ -72,7 +73,39 @@ asio::awaitable<Result<void>> Sweep::sweep() {
         co_return swept.error();
     }
     auto objects = sweep_objects();
-    co_return co_await std::move(objects);
+    if (const auto swept = co_await std::move(objects); !swept) {
+        co_return swept.error();
+    }
+    auto proofs = sweep_proofs();
+    co_return co_await std::move(proofs);
+}
+
+asio::awaitable<Result<void>> Sweep::sweep_proofs() {
+    const auto now = std::chrono::floor<std::chrono::seconds>(context_.clock.now());
+    while (!stopped_) {
+        {
+            const auto snapshot = context_.ledger.engine().snapshot();
+            if (!snapshot) {
+                co_return snapshot.error();
+            }
+            const auto found = storage::has_old_handshake_proofs(**snapshot, now);
+            if (!found) {
+                co_return found.error();
+            }
+            if (!*found) {
+                break;
+            }
+        }
+        std::function<Result<void>(storage::Batch&)> apply = [now](storage::Batch& batch) -> Result<void> {
+            const auto forgotten = storage::forget_handshake_proofs(batch.transaction(), now, kProofsPerSlice);
+            return forgotten ? Result<void>{} : Result<void>(forgotten.error());
+        };
+        auto executing = execute(context_, std::move(apply), kProofsPerSlice * 64, true);
+        if (const auto done = co_await std::move(executing); !done) {
+            co_return done.error();
+        }
+    }
+    co_return Result<void>{};
 }
 
 asio::awaitable<Result<void>> Sweep::sweep_rows() {

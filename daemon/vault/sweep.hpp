@@ -1,5 +1,6 @@
 // Sweep: takes away what files that came to nothing left behind: staged rows, and object files that no
-// committed row names. In small slices between other work, from the start on and whenever there is something new.
+// committed row names; and what proves possession of certificates that are long out of date. In small slices between
+// other work, from the start on and whenever there is something new.
 //
 // What belongs to files on their way, and to submissions that wait for approval, is no orphan.
 //
@@ -18,6 +19,7 @@ namespace xinfu::vault {
 class Sweep {
 public:
     static constexpr std::size_t kBlocksPerSlice = 16;
+    static constexpr std::size_t kProofsPerSlice = 256;
 
     // `intake` and `uploads` say which files are on their way.
     Sweep(Context& context, const Intake& intake, const Uploads& uploads);
@@ -33,6 +35,7 @@ public:
 private:
     asio::awaitable<Result<void>> sweep_rows();
     asio::awaitable<Result<void>> sweep_objects();
+    asio::awaitable<Result<void>> sweep_proofs();
 
     Context& context_;
     const Intake& intake_;

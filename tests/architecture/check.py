@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The structure, checked: who may include whom, one owner for each outside library, no cycles, no awaited lambda,
-and the paths docs/ARCHITECTURE.md names exist. Every rule is a line of the tables below."""
+no test that nobody builds, and the paths docs/ARCHITECTURE.md names exist. Every rule is a line of the tables below."""
 import pathlib
 import re
 import subprocess
@@ -114,6 +114,16 @@ top = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=Tr
 for name in sorted({p.split("/", 1)[0] for p in top if p} - allowed_top):
     problems.append(f"{name}: not in the layout of the top level")
 
+# A test that no CMakeLists.txt names is never run, and nobody would notice.
+for path in ROOT.glob("tests/**/*_test.cpp"):
+    listed = path.parent / "CMakeLists.txt"
+    if not listed.exists() or not re.search(rf"\b{path.name}\b", listed.read_text(encoding="utf-8")):
+        problems.append(f"{path.relative_to(ROOT)}: not built: {listed.relative_to(ROOT)} does not name it")
+promises = (ROOT / "tests" / "integration" / "CMakeLists.txt").read_text(encoding="utf-8")
+for path in ROOT.glob("tests/integration/test_*.py"):
+    if not re.search(rf"\b{path.stem.removeprefix('test_')}\b", promises):
+        problems.append(f"{path.relative_to(ROOT)}: not run: tests/integration/CMakeLists.txt does not name it")
+
 architecture = ROOT / "docs" / "ARCHITECTURE.md"
 if architecture.exists():
     for number, line in enumerate(architecture.read_text(encoding="utf-8").splitlines(), 1):
@@ -124,7 +134,6 @@ if architecture.exists():
 else:
     problems.append("docs/ARCHITECTURE.md is missing")
 
-# Requirement ids that tests name must exist in the list they come from.
 for problem in problems:
     print(problem)
 print(f"architecture: {len(problems)} problem(s)")

@@ -174,6 +174,7 @@ class Uploads(DemoCase):
                 (400, "XF-1117", self.open(file, sha256="12")),
                 (404, "XF-2003", self.open(file, catalog="no-such-catalog")),
                 (400, "XF-1110", self.open(file, name="a\tb")),
+                (400, "XF-1110", self.open(file, name="../../xinfu.yaml")),
                 (403, "XF-2001", self.open(file, who="LOG_READER")),
                 (404, "XF-2005", self.append(place, 0, body, who="DEPT2"))):
             self.assertEqual((answer.status, answer.code), (status, code), answer)
@@ -182,6 +183,13 @@ class Uploads(DemoCase):
         self.assertEqual(self.append(place, 0, body[:100], f"Upload-Checksum: sha256 {right}").status, 204)
         self.assertEqual(self.request("DELETE", place).status, 204)
         self.assertEqual(self.offset(place), 404)
+
+    def test_a_name_that_looks_like_a_path_or_a_formula_is_only_a_name(self):
+        for name in ("..", r"..\..\x.p7m", "=1+1"):
+            file = self.demo.sign(self.demo.penalties(1))
+            answer = self.append(self.opened(file, name=name), 0, file.read_bytes())
+            self.assertEqual(answer.status, 204, answer)
+            self.assertEqual(self.demo.curl(answer.headers["location"]).json["name"], name)
 
     def test_another_file_than_announced_is_refused(self):
         file = self.demo.sign(self.demo.penalties(1))

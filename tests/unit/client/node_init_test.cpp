@@ -3,6 +3,7 @@
 #include "storage/node_keys.hpp"
 
 #include "crypto/seal.hpp"
+#include "daemon/client/files.hpp"
 #include "storage/accounts.hpp"
 #include "storage/engine.hpp"
 #include "storage/packs.hpp"
@@ -72,6 +73,26 @@ TEST_F(Init, RefusesADirectoryThatIsNotEmpty) {
     test::write(folder_ / "node/precious", "kept");
     EXPECT_EQ(init("node").exit, 1);
     EXPECT_EQ(read_file(folder_ / "node/precious"), "kept");
+}
+
+TEST_F(Init, EnrolsAllCertificatesOfAMachineAndNoOtherUnits) {
+    const auto machine = [&](const std::string& name, const std::string& unit) {
+        EXPECT_EQ(xinfu({"ca", "issue", "--dir", folder_ / "ca", "--key", folder_ / (name + ".key"), "--out",
+                         folder_ / (name + ".pem"), "--cn", name, "--unit", unit})
+                      .exit,
+                  0);
+        return read_file(folder_ / (name + ".pem"));
+    };
+    const std::string own = machine("tls", "112199000000000198") + machine("signing", "112199000000000198");
+    write_file(folder_ / "own.pem", own);
+    EXPECT_EQ(init("node", {"--machine", "submitter=" + (folder_ / "own.pem")}).exit, 0);
+
+    for (const auto& [name, other] : {std::pair("other", machine("other", "112199000000000273")),
+                                      std::pair("authority", read_file(folder_ / "ca/ca.pem"))}) {
+        write_file(folder_ / "mixed.pem", own + other);
+        EXPECT_EQ(init(std::string("no-node-") + name, {"--machine", "submitter=" + (folder_ / "mixed.pem")}).exit, 1)
+            << name;
+    }
 }
 
 TEST_F(Init, LeavesNothingBehindWhenItRefuses) {

@@ -1,6 +1,7 @@
 // Rows above the engine: names, records in sealed blocks, parcels and gaps. UP-07 (ordered, idempotent), BAK-04.
 #include <gtest/gtest.h>
 
+#include "storage/handshake_proofs.hpp"
 #include "storage/parcels.hpp"
 #include "storage/quality.hpp"
 #include "storage/records.hpp"
@@ -39,6 +40,36 @@ TEST_F(Rows, NamesAreScopedToUnitAndCatalogAndNotReadableFromKeys) {
     EXPECT_FALSE(*find_name(*transaction, index_key_, "unitc", "atalog", "name"));
     EXPECT_FALSE(*find_name(*transaction, index_key_, "unit", "catalog", "name2"));
     EXPECT_FALSE(*find_name(*transaction, Bytes(32, 4), "unit", "catalog", "name"));
+}
+
+// IDN-01: taken once, and remembered for as long as the certificate could be used again.
+TEST_F(Rows, ProofsOfPossessionAreTakenOnceAndForgottenLongAfterTheirCertificate) {
+    auto transaction = begin();
+    const auto day = [](int number) { return crypto::UtcSeconds{std::chrono::days{number}}; };
+    const auto proof = [](std::uint8_t number) {
+        crypto::Digest digest{};
+        digest[31] = number;
+        return digest;
+    };
+    const auto take = [&](int last_day, std::uint8_t number) {
+        return *take_handshake_proof(*transaction, day(last_day), proof(number), std::chrono::milliseconds{5});
+    };
+    // Days whose octets would sort otherwise if they were not big-endian.
+    for (const int last_day : {255, 256, 20000}) {
+        for (std::uint8_t number = 0; number < 10; ++number) {
+            EXPECT_TRUE(take(last_day, number));
+            EXPECT_FALSE(take(last_day, number));
+        }
+    }
+    const int margin = static_cast<int>(kHandshakeProofMargin.count());
+    EXPECT_FALSE(*has_old_handshake_proofs(*transaction, day(255 + margin)));
+    EXPECT_TRUE(*has_old_handshake_proofs(*transaction, day(256 + margin)));
+    EXPECT_EQ(*forget_handshake_proofs(*transaction, day(255 + margin), 100), 0U);
+    EXPECT_EQ(*forget_handshake_proofs(*transaction, day(256 + margin), 8), 8U) << "a slice";
+    EXPECT_EQ(*forget_handshake_proofs(*transaction, day(256 + margin), 100), 2U);
+    EXPECT_TRUE(take(255, 0));
+    EXPECT_FALSE(take(256, 0));
+    EXPECT_FALSE(take(20000, 9));
 }
 
 // CHK-03: counted for each source and catalog.

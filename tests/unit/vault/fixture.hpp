@@ -156,6 +156,27 @@ protected:
         return issue(subject);
     }
 
+    crypto::EnvelopeKey envelope_key(std::string node) {
+        crypto::DistinguishedName subject;
+        subject.common_name = std::move(node);
+        crypto::IssueOptions options;
+        options.not_before = seconds(std::chrono::hours(-1));
+        options.not_after = seconds(std::chrono::hours(24));
+        options.encryption = true;
+        const auto key = crypto::SigningKey::generate_p256();
+        return must(crypto::EnvelopeKey::create(key, must(authority_.issue(subject, key.public_key(), options))));
+    }
+    // Makes this node one that opens envelopes; without it no certificate was issued for any. Returns for whom.
+    crypto::Certificate open_envelopes() {
+        std::vector<crypto::EnvelopeKey> envelopes;
+        envelopes.push_back(envelope_key(config_.node));
+        const auto certificate = envelopes.front().certificate();
+        const auto snapshot = must(ledger_->engine().snapshot());
+        const auto units = must(storage::load_unit_keys(*snapshot, wrapper_));
+        *keys_ = Keys(must(storage::load_node_keys(*snapshot, wrapper_)), units, std::move(envelopes));
+        return certificate;
+    }
+
     void enrol(storage::Account account, const Holder& holder) {
         account.certificates.push_back(holder.certificate.digest());
         change([&](storage::WriteTransaction& transaction) {

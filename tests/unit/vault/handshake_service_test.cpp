@@ -3,6 +3,9 @@
 #include "tests/unit/vault/fixture.hpp"
 
 #include "daemon/boundary/error.hpp"
+#include "daemon/vault/accept_submission.hpp"
+#include "daemon/vault/sweep.hpp"
+#include "storage/handshake_proofs.hpp"
 
 namespace xinfu::vault::test {
 namespace {
@@ -83,6 +86,29 @@ TEST_F(HandshakeServiceTest, Idn01TakesEachProofOnceAlsoAfterARestart) {
     HandshakePeerDouble gateway(HandshakePeer::gateway, *context_, handles_, revocations_, 2);
     EXPECT_EQ(gateway.prove(3, holder, transcript).problem().code(), "XF-1005");
     EXPECT_TRUE(gateway.prove(4, holder).has_proven());
+}
+
+TEST_F(HandshakeServiceTest, Idn01TheSweepForgetsProofsOfCertificatesThatAreLongOutOfDate) {
+    const Holder holder = enrol_machine("m-0001", kUnit, {"submitter"});  // for a day
+    {
+        HandshakePeerDouble gateway(HandshakePeer::gateway, *context_, handles_, revocations_);
+        EXPECT_TRUE(gateway.prove(1, holder).has_proven());
+    }
+    const NodeCertificates certificates;
+    const Intake intake(*context_, revocations_, certificates);
+    const Uploads uploads(*context_, {});
+    Sweep sweep(*context_, intake, uploads);
+    const auto remembered_after_sweep = [&] {
+        on_loop([&sweep]() -> asio::awaitable<void> {
+            auto sweeping = sweep.sweep();
+            must(co_await std::move(sweeping));
+        });
+        return must(must(ledger_->engine().snapshot())->count(storage::Table::handshake_proofs));
+    };
+    clock_->advance(storage::kHandshakeProofMargin);
+    EXPECT_EQ(remembered_after_sweep(), 1U);
+    clock_->advance(std::chrono::days(3));
+    EXPECT_EQ(remembered_after_sweep(), 0U);
 }
 
 TEST_F(HandshakeServiceTest, RefusesAProofMoreThanFifteenSecondsAfterTheSignature) {

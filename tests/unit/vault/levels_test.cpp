@@ -203,21 +203,7 @@ TEST_F(IncomingParcels, JudgeTheDepartmentsCertificateByTheDayTheNodeTookTheFile
 
 // ENC-01. The other tests' node opens no envelopes: none was issued a certificate.
 TEST_F(IncomingParcels, InTheClearAreRefusedByANodeThatOpensEnvelopes) {
-    crypto::DistinguishedName subject;
-    subject.common_name = "province envelopes";
-    crypto::IssueOptions options;
-    options.not_before = seconds(std::chrono::hours(-1));
-    options.not_after = seconds(std::chrono::hours(24));
-    options.encryption = true;
-    const auto key = crypto::SigningKey::generate_p256();
-    std::vector<crypto::EnvelopeKey> envelopes;
-    envelopes.push_back(
-        must(crypto::EnvelopeKey::create(key, must(authority_.issue(subject, key.public_key(), options)))));
-    {
-        const auto snapshot = must(ledger_->engine().snapshot());
-        const auto units = must(storage::load_unit_keys(*snapshot, wrapper_));
-        *keys_ = Keys(must(storage::load_node_keys(*snapshot, wrapper_)), units, std::move(envelopes));
-    }
+    open_envelopes();
     const Answer answer = hand_in(parcel(1, row(1), *sender_));
     EXPECT_EQ(answer.code, "XF-7019");
     EXPECT_EQ(visible_records(), 0U);
@@ -555,16 +541,8 @@ TEST_F(OutgoingParcels, StreamWhatDoesNotFitAPacket) {
 
 // ENC-01. The courier, and whoever owns it, carries what it cannot read; a second try carries the same bytes.
 TEST_F(OutgoingParcels, TravelInAnEnvelopeThatOnlyTheUpperNodeOpens) {
-    crypto::DistinguishedName subject;
-    subject.common_name = "province envelopes";
-    crypto::IssueOptions options;
-    options.not_before = seconds(std::chrono::hours(-1));
-    options.not_after = seconds(std::chrono::hours(24));
-    options.encryption = true;
-    const auto key = crypto::SigningKey::generate_p256();
-    const auto certificate = must(authority_.issue(subject, key.public_key(), options));
-    const auto upper = must(crypto::EnvelopeKey::create(key, certificate));
-    certificates_.upper.emplace("province", certificate);
+    const auto upper = envelope_key("province");
+    certificates_.upper.emplace("province", upper.certificate());
     rebind();
 
     for (const std::size_t count : {1u, 2000u}) {  // with the task, and as a stream

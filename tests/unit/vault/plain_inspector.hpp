@@ -1,5 +1,6 @@
 // An inspector that reads a toy sheet: one record a line, "number|subject|value|unit", `bad` as value for a defect. It
-// keeps to the protocol of real ones, except where a test tampers with what it says.
+// keeps to the protocol of real ones, except where a test tampers with what it says. Envelopes it opens only when they
+// come with the order.
 #pragma once
 
 #include <unistd.h>
@@ -13,6 +14,8 @@
 
 #include "crypto/canonical_json.hpp"
 #include "crypto/cms_reader.hpp"
+#include "crypto/envelope_reader.hpp"
+#include "crypto/gcm_stream.hpp"
 #include "crypto/tlog_proof.hpp"
 #include "daemon/boundary/blocking_channel.hpp"
 #include "daemon/boundary/inspector.pb.h"
@@ -99,8 +102,56 @@ private:
         span->set_length(length);
     }
 
-    bool feed(Reading& reading, ByteView piece) {
+    // What is inside an envelope, and what `progress` has to tell of it. A wrong tag is passed on like a right one.
+    std::optional<Bytes> open_envelope(ByteView body, boundary::Progress& progress) {
+        crypto::EnvelopeReader reader;
+        std::optional<crypto::GcmOpener> opener;
+        Bytes package;
+        const auto sink = [&](std::uint64_t offset, ByteView cipher) -> Result<void> {
+            if (!opener) {
+                const auto key = content_key(reader);
+                if (!key) {
+                    return boundary::Errc::closed;
+                }
+                opener.emplace(as_bytes(*key), reader.nonce());
+            }
+            auto* span = progress.add_cipher();
+            span->set_offset(offset);
+            span->set_length(cipher.size());
+            opener->update(cipher, package);
+            return {};
+        };
+        if (!reader.feed(0, body, sink) || !reader.finish()) {
+            return std::nullopt;
+        }
+        static_cast<void>(opener->finish(reader.tag(), package).has_value());
+        progress.set_envelope_consumed(body.size());
+        progress.set_tag(reader.tag().data(), reader.tag().size());
+        return package;
+    }
+
+    std::optional<std::string> content_key(const crypto::EnvelopeReader& reader) {
+        const auto text = [](const Bytes& bytes) { return std::string(as_text(bytes)); };
+        const auto& recipient = reader.recipient();
         boundary::InspectorReply reply;
+        auto& question = *reply.mutable_unwrap();
+        question.set_issuer(text(recipient.issuer));
+        question.set_serial(text(recipient.serial));
+        question.set_subject_key_identifier(text(recipient.subject_key_identifier));
+        question.set_agreement(recipient.agreement);
+        question.set_originator_point(text(recipient.originator_point));
+        question.set_user_keying_material(text(recipient.user_keying_material));
+        question.set_key_wrap_algorithm(text(recipient.key_wrap_algorithm));
+        question.set_encrypted_key(text(recipient.encrypted_key));
+        question.set_nonce(text(reader.nonce()));
+        if (!send(std::move(reply))) {
+            return std::nullopt;
+        }
+        const auto answer = channel_.receive<boundary::InspectorRequest>();
+        return answer ? std::optional(answer->message.content_key().key()) : std::nullopt;
+    }
+
+    bool feed(Reading& reading, ByteView piece, boundary::InspectorReply reply = {}) {
         auto& progress = *reply.mutable_progress();
         const auto sink = [&](std::uint64_t offset, ByteView content) -> Result<void> {
             add_span(progress, 0, offset, content.size());
@@ -135,7 +186,14 @@ private:
     bool inspect(const boundary::Inspect& order, boundary::Descriptor stream) {
         Reading reading(order.parcel());
         if (order.has_body()) {
-            if (!feed(reading, as_bytes(order.body()))) {
+            const ByteView body = as_bytes(order.body());
+            if (crypto::body_kind(body) == crypto::BodyKind::envelope) {
+                boundary::InspectorReply reply;
+                const auto package = open_envelope(body, *reply.mutable_progress());
+                if (!package || !feed(reading, *package, std::move(reply))) {
+                    return false;
+                }
+            } else if (!feed(reading, body)) {
                 return false;
             }
         } else {
