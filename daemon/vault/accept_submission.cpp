@@ -272,6 +272,11 @@ asio::awaitable<std::optional<boundary::Problem>> Intake::Submission::inspect(Su
                                                std::move(stop_waiting));
         end = co_await std::move(running);
     }
+    auto settling = under_way.settle_staging();
+    if (const auto staged = co_await std::move(settling); !staged && end != InspectionEnd::storage_failed) {
+        lease->drop();
+        co_return Trouble{problem_of(staged.error())};
+    }
     switch (end) {
         case InspectionEnd::verdict: break;
         case InspectionEnd::refused: break;

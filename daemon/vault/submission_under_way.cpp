@@ -1,7 +1,6 @@
 #include "daemon/vault/submission_under_way.hpp"
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "daemon/boundary/error.hpp"
@@ -180,10 +179,8 @@ asio::awaitable<Result<void>> SubmissionUnderWay::take_records(const boundary::R
         keep_defect(std::move(defect));
     }
     if (!may_still_be_accepted()) {
-        candidate_->records.clear();
+        candidate_->records.clear();  // nothing more is staged
         unstaged_size_bytes_ = 0;
-        gathered_.clear();
-        index_.reset();
         co_return Result<void>{};
     }
     for (std::size_t i = before; i < candidate_->records.size(); ++i) {
@@ -201,122 +198,34 @@ asio::awaitable<Result<void>> SubmissionUnderWay::take_records(const boundary::R
     if (unstaged_size_bytes_ < kUnstagedSizeBytesMax && candidate_->records.size() < kUnstagedRecordsMax) {
         co_return Result<void>{};
     }
-    if (stores_) {
-        auto staging = stage(Rest::comes);
-        co_return co_await std::move(staging);
-    }
-    const auto judged = judge_only();
-    candidate_->records.clear();
     unstaged_size_bytes_ = 0;
-    co_return judged;
-}
-
-// Blocks of the records that are here; those that do not fill one stay until the rest was all.
-Result<void> SubmissionUnderWay::seal_blocks(Rest rest) {
-    auto& records = candidate_->records;
-    std::size_t done = 0;
-    storage::rows::RecordBlock block;  // cleared, it keeps the memory of its records
-    while (records.size() - done >= storage::kRecordsPerBlock || (rest == Rest::was_all && done < records.size())) {
-        const auto number = static_cast<std::uint32_t>(candidate_->staged_blocks + gathered_.size());
-        block.Clear();
-        const std::size_t end = std::min(done + storage::kRecordsPerBlock, records.size());
-        for (; done < end; ++done) {
-            const auto slot = number * storage::kRecordsPerBlock + static_cast<std::uint32_t>(block.records_size());
-            append_row(records[done], block);
-            index_->add(records[done], slot);
-            candidate_->staged_terms.add(records[done]);
-        }
-        gathered_.push_back(candidate_->sealer->seal_block(number, block));
-        gathered_size_bytes_ += gathered_.back().size();
-        if (index_->full()) {
-            if (const auto spilled = index_->spill(); !spilled) {
-                return spilled;
-            }
-        }
+    if (!stores_) {
+        const auto judged = judge_only();
+        candidate_->records.clear();
+        co_return judged;
     }
-    candidate_->staged_stored += done;
-    records.erase(records.begin(), records.begin() + static_cast<std::ptrdiff_t>(done));
-    return {};
-}
-
-// Rows of this id exist from here on although no submission does: Table::staged says so in the same transaction.
-asio::awaitable<Result<void>> SubmissionUnderWay::stage(Rest rest) {
-    if (!index_) {
-        index_ = std::make_shared<StagedIndex>(context_);
-    }
-    // Sealing and sorting are the second core's work.
-    std::function<Result<void>()> work = [this, rest]() { return seal_blocks(rest); };
-    auto sealing = run_on_worker<Result<void>>(context_, std::move(work));
-    if (const auto sealed = co_await std::move(sealing); !sealed) {
-        co_return sealed.error();
-    }
-    unstaged_size_bytes_ = 0;
-    if (gathered_.empty() ||
-        (candidate_->staged && rest == Rest::comes && gathered_size_bytes_ < kGatheredSizeBytesMax)) {
-        co_return Result<void>{};
-    }
-    storage::rows::Staging staging;
-    if (!candidate_->staged) {
-        const auto wrapped = wrapped_key(reader_->unit());
+    if (!staged_) {
+        auto wrapped = wrapped_key(reader_->unit());
         if (!wrapped) {
             co_return wrapped.error();
         }
-        staging.set_started_ms(context_.clock.now().time_since_epoch().count());
-        staging.set_unit(reader_->unit());
-        staging.set_catalog(candidate_->catalog->name());
-        staging.set_wrapped_key(wrapped->data(), wrapped->size());
+        staged_ = std::make_shared<StagedRecords>(context_, candidate_, reader_->unit(), std::move(*wrapped));
     }
-    auto blocks = std::make_shared<const std::vector<Bytes>>(std::exchange(gathered_, {}));
-    std::function<Result<void>(storage::Batch&)> apply = [blocks, candidate = candidate_,
-                                                          staging](storage::Batch& batch) -> Result<void> {
-        auto& transaction = batch.transaction();
-        if (!candidate->staged) {
-            if (const auto put = storage::put_staging(transaction, candidate->id, staging); !put) {
-                return put;
-            }
-        }
-        auto number = candidate->staged_blocks;
-        for (const auto& block : *blocks) {
-            if (const auto put = storage::put_record_block(transaction, candidate->id, number++, block); !put) {
-                return put;
-            }
-        }
-        return {};
-    };
-    auto executing = execute(context_, std::move(apply), std::exchange(gathered_size_bytes_, 0));
-    if (const auto done = co_await std::move(executing); !done) {
-        co_return done.error();
+    auto adding = staged_->add(std::exchange(candidate_->records, {}));
+    co_return co_await std::move(adding);
+}
+
+asio::awaitable<Result<void>> SubmissionUnderWay::settle_staging() {
+    if (!staged_) {
+        co_return Result<void>{};
     }
-    candidate_->staged = true;
-    candidate_->staged_blocks += static_cast<std::uint32_t>(blocks->size());
-    co_return Result<void>{};
+    auto settling = staged_->settle();
+    co_return co_await std::move(settling);
 }
 
 asio::awaitable<Result<void>> SubmissionUnderWay::index() {
-    auto staging = stage(Rest::was_all);
-    if (const auto staged = co_await std::move(staging); !staged) {
-        co_return staged.error();
-    }
-    auto writing = index_->write(candidate_);
-    auto found = co_await std::move(writing);
-    if (!found) {
-        co_return found.error();
-    }
-    index_.reset();
-    Candidate& candidate = *candidate_;
-    candidate.staged_stored -= found->duplicates + found->defective;
-    candidate.staged_duplicates += found->duplicates;
-    candidate.staged_terms = std::move(found->terms);
-    candidate.defective += found->defective;
-    candidate.defects_total += found->defective;
-    auto& defects = candidate.defects;
-    defects.insert(defects.end(), std::make_move_iterator(found->defects.begin()),
-                   std::make_move_iterator(found->defects.end()));
-    std::ranges::stable_sort(defects, {}, &boundary::Defect::line);
-    if (defects.size() > kDefectsKeptMax) {
-        defects.resize(kDefectsKeptMax);
-    }
-    co_return Result<void>{};
+    auto finishing = staged_->finish(std::exchange(candidate_->records, {}));
+    co_return co_await std::move(finishing);
 }
 
 // For files that are only checked: against what is committed, and against the parts before.

@@ -1,7 +1,8 @@
 // SubmissionUnderWay: what is known of a file while it is read: its bytes going into sealed storage, its records into
 // blocks. Used by AcceptSubmission alone.
 //
-// Threads: the vault's `io`; slow parts run on workers and on the ledger's thread while nothing else here moves.
+// Threads: the vault's `io`; slow parts run on workers while nothing else here moves, but for staging (StagedRecords),
+// which goes on while the file is read.
 #pragma once
 
 #include <memory>
@@ -12,7 +13,7 @@
 #include "daemon/vault/commit_submission.hpp"
 #include "daemon/vault/identity_set.hpp"
 #include "daemon/vault/inspection.hpp"
-#include "daemon/vault/staged_index.hpp"
+#include "daemon/vault/staged_records.hpp"
 #include "storage/object_store.hpp"
 
 namespace xinfu::vault {
@@ -22,8 +23,6 @@ inline constexpr std::size_t kInlineBodySizeBytesMax = 64 * 1024;
 // Records held before they are staged. A file with fewer is written by its commit alone.
 inline constexpr std::size_t kUnstagedSizeBytesMax = std::size_t{1} << 20;
 inline constexpr std::size_t kUnstagedRecordsMax = 4096;
-// Sealed blocks gathered for one operation: each costs a sync and the changed pages of the tables' inner nodes.
-inline constexpr std::size_t kGatheredSizeBytesMax = std::size_t{2} << 20;
 
 class SubmissionUnderWay : public InspectionSink {
 public:
@@ -45,6 +44,9 @@ public:
     Result<void> settle(const boundary::Verdict& verdict, bool read_to_the_end);
     // What was found in content that nobody in order signed, or that was not authentic, is nobody's to learn.
     void forget_findings();
+    // Once the inspection has ended, however: until this has returned, records may still be on their way into the
+    // store. Errors: what kept them from getting there.
+    asio::awaitable<Result<void>> settle_staging();
     // Of a staged file that may still be accepted, after the inspection: stages the rest of it and makes its index;
     // what was found goes into the candidate.
     asio::awaitable<Result<void>> index();
@@ -55,9 +57,6 @@ public:
 
 private:
     asio::awaitable<Result<void>> take(ByteView bytes, std::shared_ptr<crypto::Sha256> state, bool store);
-    enum class Rest { comes, was_all };
-    asio::awaitable<Result<void>> stage(Rest rest);
-    Result<void> seal_blocks(Rest rest);
     Result<void> judge_only();
     bool may_still_be_accepted() const;
     void make_reader();
@@ -74,9 +73,7 @@ private:
     std::shared_ptr<crypto::Sha256> package_state_;  // null: the body is the package
     std::shared_ptr<std::unique_ptr<storage::ObjectWriter>> object_;
     std::size_t unstaged_size_bytes_ = 0;
-    std::shared_ptr<StagedIndex> index_;  // of a staged file
-    std::vector<Bytes> gathered_;         // sealed blocks behind those that are staged
-    std::size_t gathered_size_bytes_ = 0;
+    std::shared_ptr<StagedRecords> staged_;  // of a big file
     bool too_many_operations_ = false;
     IdentitySet seen_;                 // check_only: of the parts that were judged
     std::uint64_t told_defects_ = 0;   // errors the inspector sent

@@ -26,6 +26,20 @@ protected:
         EXPECT_TRUE(crypto::verify_tlog_proof(parsed, {&log}));
         return parsed;
     }
+    // Nothing is written until the promise is kept.
+    std::promise<void> hold_the_ledger() {
+        std::promise<void> go_on;
+        auto holding = std::make_shared<std::promise<void>>();
+        auto wait = std::make_shared<std::shared_future<void>>(go_on.get_future());
+        must(ledger_->submit({[holding, wait](storage::Batch&) {
+                                  holding->set_value();
+                                  wait->wait();
+                                  return Result<void>{};
+                              },
+                              [](auto) {}, 0, false}));
+        holding->get_future().wait();
+        return go_on;
+    }
     // A file of more than 8000 records that has staged them; its verdict waits until `meanwhile` has returned.
     Answer put_while(const std::string& name, const std::string& body, const std::function<void()>& meanwhile) {
         std::promise<void> staged;
@@ -575,6 +589,20 @@ TEST_F(AcceptSubmission, LeavesNothingWhenAnInspectorDiesMidFile) {
     misbehave([records](boundary::InspectorReply& reply) { return !reply.has_records() || ++*records < 60; });
     EXPECT_EQ(put("large.p7m", sign(rows(1, 12000, std::string(300, 'v')))).code, "XF-6006");
     expect_nothing_remains();
+}
+
+// One part of records: nothing comes behind it that would be told of the failure.
+TEST_F(AcceptSubmission, IsNotAcceptedWhenItsRecordsDidNotGetIntoTheStore) {
+    const std::string body = sign(rows(1, 3000, std::string(300, 'v')));
+    std::promise<void> go_on = hold_the_ledger();
+    while (ledger_->submit({[](storage::Batch&) { return Result<void>{}; }, [](auto) {}, 0, false})) {
+    }
+    const Answer answer = put("large.p7m", body);
+    EXPECT_EQ(answer.code, "XF-6001");
+    go_on.set_value();
+    expect_nothing_remains();
+    EXPECT_EQ(put("large.p7m", body).outcome.kind(), Outcome::CREATED);
+    EXPECT_EQ(visible_records(), 3000U);
 }
 
 TEST_F(AcceptSubmission, OfTwoFilesInFlightWithTheSameRecordsTheFirstCommitWins) {
