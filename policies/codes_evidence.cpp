@@ -66,8 +66,6 @@ constexpr CodeText kCodes[] = {
      "Send the same request again; the event is on the log.", "请重新发送同一请求；该事件已记入日志。"},
     {"XF-9101", 0, Retry::never, "Policy pack has mistakes", "策略包有误", "The policy pack has mistakes: {0}",
      "策略包有误：{0}", "Correct the lines named and load it again.", "请更正所列各行后重新加载。"},
-    {"XF-9102", 0, Retry::never, "Configuration has mistakes", "配置有误", "The configuration has mistakes: {0}",
-     "配置文件有误：{0}", "Correct the lines named; see docs/CONFIGURATION.md.", "请更正所列各行，参见配置说明。"},
 };
 
 }  // namespace

@@ -34,8 +34,6 @@ constexpr CodeText kCodes[] = {
      "请从所列取值中选择，文字须完全一致。"},
     {"XF-4010", 0, Retry::never, "Value repeated", "取值重复", "The same value is named twice.", "同一取值出现两次。",
      "Name each value once.", "每个取值只填写一次。"},
-    {"XF-4011", 0, Retry::never, "Form of the value", "格式不符", "The value does not have the form {0}.",
-     "内容格式应为：{1}。", "Correct the value.", "请按要求更正。"},
     {"XF-4012", 0, Retry::never, "Tidied up", "已自动规范",
      "The value was read as {0}: spaces, width or case were put right.",
      "内容已按 {0} 读取：空格、全半角或大小写已规范。", "Write it in capital half-width characters without spaces.",
