@@ -22,6 +22,7 @@ public:
             case Errc::version_unknown: return "the store has an unknown format version";
             case Errc::exists: return "the object exists already";
             case Errc::misused: return "the store was called out of order";
+            case Errc::log_full: return "no space left for the log";
         }
         return "unknown storage error";
     }

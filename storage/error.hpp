@@ -18,6 +18,7 @@ enum class Errc {
     version_unknown = 10,  // the store was written by a version that this one does not read
     exists = 11,           // an object of this id is there already
     misused = 12,          // a call out of order: put after a failed put, write after finish
+    log_full = 13,         // too little disk is left for the log, without which nothing is done; nothing was written
 };
 
 const boost::system::error_category& error_category() noexcept;

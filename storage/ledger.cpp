@@ -22,7 +22,7 @@ namespace {
 using Steady = std::chrono::steady_clock;
 
 // How often the free space is looked at: far below what fills a reserve of the default size.
-constexpr std::chrono::milliseconds kSpaceLookedAtEvery{100};
+constexpr std::chrono::milliseconds kMapLookedAtEvery{100};
 // Of a small map, the reserve takes at most this part.
 constexpr std::uint64_t kReservePartOfMap = 16;
 // Batches started over without one culprit each, before the rest is retried one by one.
@@ -212,13 +212,15 @@ private:
     }
 
     void process(std::vector<Member>& batch) {
-        const bool scarce = space_is_scarce();
+        const Space space = look_at_space();
         Members members;
         members.reserve(batch.size());
         for (Member& member : batch) {
             if (failed_) {
                 member.refused = Errc::commit_failed;
-            } else if (scarce && !member.operation.essential) {
+            } else if (space == Space::for_nothing) {
+                member.refused = Errc::log_full;
+            } else if (space == Space::for_essentials && !member.operation.essential) {
                 member.refused = Errc::store_full;
             } else {
                 members.push_back(&member);
@@ -379,17 +381,24 @@ private:
         failed_ = true;
     }
 
-    bool space_is_scarce() {
+    enum class Space { for_all, for_essentials, for_nothing };
+
+    // The disk is looked at each time: big files fill it faster than one would think. The map costs more to look at.
+    Space look_at_space() {
         const auto now = Steady::now();
-        if (now >= space_due_) {
-            space_due_ = now + kSpaceLookedAtEvery;
+        if (now >= map_due_) {
+            map_due_ = now + kMapLookedAtEvery;
             const EngineStatistics statistics = engine_->statistics();
             const std::uint64_t map_free =
                 statistics.map_size_bytes - std::min(statistics.used_bytes, statistics.map_size_bytes);
-            scarce_ = statistics.disk_free_bytes < options_.disk_reserve_bytes ||
-                      map_free < std::min(options_.disk_reserve_bytes, statistics.map_size_bytes / kReservePartOfMap);
+            map_is_scarce_ =
+                map_free < std::min(options_.disk_reserve_bytes, statistics.map_size_bytes / kReservePartOfMap);
         }
-        return scarce_;
+        const std::uint64_t disk_free = engine_->disk_free_bytes();
+        if (disk_free < options_.leaf_reserve_bytes) {
+            return Space::for_nothing;
+        }
+        return disk_free < options_.disk_reserve_bytes || map_is_scarce_ ? Space::for_essentials : Space::for_all;
     }
 
     // A clean end leaves nothing to sign again. Failing here loses nothing.
@@ -418,8 +427,8 @@ private:
     RightEdge working_;                      // of the batch at hand
     Milliseconds last_time_;
     std::uint64_t stored_checkpoint_;  // tree size
-    Steady::time_point space_due_{};
-    bool scarce_ = false;
+    Steady::time_point map_due_{};
+    bool map_is_scarce_ = false;
 
     mutable std::mutex head_mutex_;
     Committed head_;

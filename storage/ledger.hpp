@@ -70,8 +70,10 @@ public:
         std::size_t queue_max = 4096;  // waiting operations; beyond: Errc::busy
         std::size_t batch_operations_max = 512;
         std::size_t batch_bytes_max = 4u << 20;
-        std::uint64_t disk_reserve_bytes = 256u
-                                           << 20;  // below: operations that are not `essential` get Errc::store_full
+        // Free disk below which operations that are not `essential` get Errc::store_full,
+        std::uint64_t disk_reserve_bytes = std::uint64_t{256} << 20;
+        // and below which all get Errc::log_full.
+        std::uint64_t leaf_reserve_bytes = 0;
         // After each batch, durable or refused, when its operations were told: the size of the durable tree.
         std::function<void(std::uint64_t tree_size)> after_batch;
     };

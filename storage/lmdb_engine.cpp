@@ -17,10 +17,10 @@
 #include <lmdb.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "crypto/seal.hpp"
+#include "storage/disk_space.hpp"
 #include "storage/engine.hpp"
 #include "storage/error.hpp"
 #include "storage/lmdb_file.hpp"
@@ -418,10 +418,7 @@ public:
         return statistics;
     }
 
-    std::uint64_t disk_free_bytes() const override {
-        struct statvfs disk {};
-        return ::fstatvfs(environment_->directory, &disk) == 0 ? std::uint64_t{disk.f_bavail} * disk.f_frsize : 0;
-    }
+    std::uint64_t disk_free_bytes() const override { return storage::disk_free_bytes(environment_->directory); }
 
     std::uint64_t version(Table table) const override {
         return environment_->versions[static_cast<std::size_t>(table)];

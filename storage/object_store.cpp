@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "crypto/seal.hpp"
+#include "storage/disk_space.hpp"
 #include "storage/error.hpp"
 
 namespace xinfu::storage {
@@ -76,8 +77,13 @@ Result<void> write_all(int fd, ByteView bytes) {
 
 class SealedWriter final : public ObjectWriter {
 public:
-    SealedWriter(Descriptor folder, Descriptor file, std::string name, const ObjectId& id, ByteView data_key)
-        : folder_(std::move(folder)), file_(std::move(file)), name_(std::move(name)), sealer_(data_key, id) {
+    SealedWriter(Descriptor folder, Descriptor file, std::string name, const ObjectId& id, ByteView data_key,
+                 std::uint64_t reserve_bytes)
+        : folder_(std::move(folder)),
+          file_(std::move(file)),
+          name_(std::move(name)),
+          sealer_(data_key, id),
+          reserve_bytes_(reserve_bytes) {
         sealed_.reserve(kWriteSizeBytes + kSealedChunkBytes);
     }
     ~SealedWriter() override {
@@ -137,6 +143,10 @@ private:
     std::string temporary_name() const { return temporary(name_); }
 
     Result<void> flush() {
+        if (disk_free_bytes(file_.get()) < reserve_bytes_) {
+            closed_ = true;
+            return Errc::store_full;
+        }
         if (const auto written = write_all(file_.get(), sealed_); !written) {
             closed_ = true;  // what is in the file is unknown
             return written;
@@ -158,6 +168,7 @@ private:
     crypto::StreamSealer sealer_;
     Bytes sealed_;
     std::uint64_t size_ = 0;
+    std::uint64_t reserve_bytes_;
     std::uint64_t written_ = 0;
     std::uint64_t written_back_ = 0;
     bool closed_ = false;
@@ -230,7 +241,7 @@ std::optional<std::uint64_t> plain_size(std::uint64_t file_size) {
 
 class FolderStore final : public ObjectStore {
 public:
-    explicit FolderStore(Descriptor root) : root_(std::move(root)) {}
+    FolderStore(Descriptor root, std::uint64_t reserve_bytes) : root_(std::move(root)), reserve_bytes_(reserve_bytes) {}
 
     Result<std::unique_ptr<ObjectWriter>> create(const ObjectId& id, ByteView data_key) const override {
         const std::string name = to_hex(id);
@@ -255,7 +266,7 @@ public:
             return system_errc();
         }
         return std::unique_ptr<ObjectWriter>(
-            std::make_unique<SealedWriter>(std::move(folder), std::move(file), name, id, data_key));
+            std::make_unique<SealedWriter>(std::move(folder), std::move(file), name, id, data_key, reserve_bytes_));
     }
 
     Result<std::unique_ptr<ObjectReader>> open(const ObjectId& id, ByteView data_key) const override {
@@ -290,7 +301,9 @@ public:
         return ::fsync(folder.get()) == 0 ? Result<void>() : Result<void>(Errc::io_failed);
     }
 
-    Result<std::unique_ptr<ScratchFile>> create_scratch() const override { return ScratchFile::create(root_.get()); }
+    Result<std::unique_ptr<ScratchFile>> create_scratch() const override {
+        return ScratchFile::create(root_.get(), reserve_bytes_);
+    }
 
     Result<void> visit(const Visitor& visitor) const override {
         return each_file([&](int folder, const std::string& name) -> Result<bool> {
@@ -360,11 +373,12 @@ private:
     }
 
     Descriptor root_;
+    std::uint64_t reserve_bytes_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<ObjectStore>> open_object_store(const std::string& directory) {
+Result<std::unique_ptr<ObjectStore>> open_object_store(const std::string& directory, std::uint64_t reserve_bytes) {
     if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
         return system_errc();
     }
@@ -372,7 +386,7 @@ Result<std::unique_ptr<ObjectStore>> open_object_store(const std::string& direct
     if (!root.valid()) {
         return system_errc();
     }
-    return std::unique_ptr<ObjectStore>(std::make_unique<FolderStore>(std::move(root)));
+    return std::unique_ptr<ObjectStore>(std::make_unique<FolderStore>(std::move(root), reserve_bytes));
 }
 
 }  // namespace xinfu::storage

@@ -65,7 +65,8 @@ public:
     virtual Result<std::uint64_t> remove_unfinished() const = 0;
 };
 
-// `directory` is relative to the current directory or absolute; made, mode 0700, when it is not there.
-Result<std::unique_ptr<ObjectStore>> open_object_store(const std::string& directory);
+// `directory` is relative to the current directory or absolute; made, mode 0700, when it is not there. `reserve_bytes`:
+// free disk that objects and scratch files leave to others; they get Errc::store_full instead.
+Result<std::unique_ptr<ObjectStore>> open_object_store(const std::string& directory, std::uint64_t reserve_bytes = 0);
 
 }  // namespace xinfu::storage

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "crypto/random.hpp"
+#include "storage/disk_space.hpp"
 #include "storage/error.hpp"
 #include "storage/row_codec.hpp"
 
@@ -44,22 +45,27 @@ int open_without_name(int directory) {
 
 }  // namespace
 
-ScratchFile::ScratchFile(int file)
-    : file_(file), sealer_(crypto::system_random().secret(crypto::kSealKeySizeBytes).view()) {}
+ScratchFile::ScratchFile(int file, std::uint64_t reserve_bytes)
+    : file_(file),
+      reserve_bytes_(reserve_bytes),
+      sealer_(crypto::system_random().secret(crypto::kSealKeySizeBytes).view()) {}
 
 ScratchFile::~ScratchFile() {
     ::close(file_);
 }
 
-Result<std::unique_ptr<ScratchFile>> ScratchFile::create(int directory) {
+Result<std::unique_ptr<ScratchFile>> ScratchFile::create(int directory, std::uint64_t reserve_bytes) {
     const int file = open_without_name(directory);
     if (file < 0) {
         return system_errc();
     }
-    return std::unique_ptr<ScratchFile>(new ScratchFile(file));
+    return std::unique_ptr<ScratchFile>(new ScratchFile(file, reserve_bytes));
 }
 
 Result<std::uint64_t> ScratchFile::append(ByteView piece) {
+    if (disk_free_bytes(file_) < reserve_bytes_) {
+        return Errc::store_full;
+    }
     const std::uint64_t offset = size_;
     const Bytes sealed = sealer_.seal(piece, place(offset));
     ByteView rest = sealed;

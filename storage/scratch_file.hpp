@@ -19,8 +19,9 @@ namespace xinfu::storage {
 
 class ScratchFile {
 public:
-    // In the directory of this descriptor, which stays the caller's.
-    static Result<std::unique_ptr<ScratchFile>> create(int directory);
+    // In the directory of this descriptor, which stays the caller's. `reserve_bytes`: free disk that it leaves to
+    // others.
+    static Result<std::unique_ptr<ScratchFile>> create(int directory, std::uint64_t reserve_bytes = 0);
     ~ScratchFile();
     ScratchFile(const ScratchFile&) = delete;
     ScratchFile& operator=(const ScratchFile&) = delete;
@@ -35,9 +36,10 @@ public:
     std::uint64_t size_bytes() const { return size_; }
 
 private:
-    explicit ScratchFile(int file);
+    ScratchFile(int file, std::uint64_t reserve_bytes);
 
     int file_;
+    std::uint64_t reserve_bytes_;
     crypto::Sealer sealer_;
     std::uint64_t size_ = 0;
 };

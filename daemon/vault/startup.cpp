@@ -123,7 +123,7 @@ Store open_store(const config::Config& config, const crypto::KeyWrapper& wrapper
         store.keys = std::make_unique<Keys>(std::move(node_keys), unit_keys, std::move(envelopes));
     }
     store.log_key = signer->verifier_key();
-    store.objects = must(storage::open_object_store("objects"), "objects/");
+    store.objects = must(storage::open_object_store("objects", config.vault.disk_reserve_bytes), "objects/");
     must(
         [&]() -> Result<void> {
             const auto removed = store.objects->remove_unfinished();
@@ -137,6 +137,7 @@ Store open_store(const config::Config& config, const crypto::KeyWrapper& wrapper
     storage::Ledger::Options options;
     options.origin = config.node + "/log";
     options.disk_reserve_bytes = config.vault.disk_reserve_bytes;
+    options.leaf_reserve_bytes = config.vault.leaf_reserve_bytes;
     options.after_batch = std::move(after_batch);
     store.ledger =
         must(storage::open_ledger(std::move(engine), std::move(options), signer, std::move(clock)), "the log");

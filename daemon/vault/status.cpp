@@ -38,7 +38,8 @@ boundary::StatusView Status::view() const {
     view.set_backlog(backlog);
     const auto statistics = context_.ledger.engine().statistics();
     if (statistics.disk_free_bytes < context_.config.vault.disk_reserve_bytes) {
-        *view.add_warnings() = problem("XF-6002");
+        const bool exhausted = statistics.disk_free_bytes < context_.config.vault.leaf_reserve_bytes;
+        *view.add_warnings() = problem(exhausted ? "XF-6005" : "XF-6002");
     }
     const auto now_s =
         std::chrono::duration_cast<std::chrono::seconds>(context_.clock.now().time_since_epoch()).count();

@@ -108,8 +108,9 @@ class Demo:
         if faults:
             raise AssertionError("\n".join(faults))
 
-    def restart_city(self, change=lambda text: text, meanwhile=lambda: None):
-        """Ends the city's supervisor as an administrator would, changes its configuration, starts it again."""
+    def restart_city(self, change=lambda text: text, meanwhile=lambda: None, prefix=()):
+        """Ends the city's supervisor as an administrator would, changes its configuration, starts it again; `prefix` is a
+        command that starts it."""
         gateway = self.pids()["gateway"][0]
         parent = int(re.search(r"PPid:\s+(\d+)", pathlib.Path(f"/proc/{gateway}/status").read_text()).group(1))
         os.kill(parent, signal.SIGTERM)
@@ -122,8 +123,8 @@ class Demo:
         path.write_text(change(path.read_text()))
         meanwhile()
         with open(self.dir / "city" / "restarted.log", "ab") as log:
-            self.supervisor = subprocess.Popen([BIN / "xinfud", "run", "--config", path, "--pid-file", self["CITY_PIDS"]],
-                                               stdout=log, stderr=log)
+            self.supervisor = subprocess.Popen([*prefix, BIN / "xinfud", "run", "--config", path, "--pid-file",
+                                                self["CITY_PIDS"]], stdout=log, stderr=log)
         wait_until(lambda: self.curl("/v1/status").status == 200, 20, 0.2, "the city's return")
 
     # ---- files -------------------------------------------------------------------------------------------

@@ -173,6 +173,18 @@ TEST(Ledger, AFullQueueIsAnAnswer) {
     EXPECT_TRUE(held.get());
 }
 
+TEST(Ledger, WithoutRoomForTheLogNothingIsDone) {
+    const TestDirectory directory;
+    auto options = make_options();
+    options.leaf_reserve_bytes = ~std::uint64_t{0};
+    const auto ledger = make_ledger(directory.path(), std::make_shared<ToldClock>(), options);
+    EXPECT_EQ(append_entries(*ledger, 1).error(), Errc::log_full);
+    auto essential = submit(
+        *ledger, [](Batch&) -> Result<void> { return {}; }, true);
+    EXPECT_EQ(essential.get().error(), Errc::log_full);
+    EXPECT_FALSE(ledger->failed());
+}
+
 TEST(Ledger, TheReserveIsForEssentialOperations) {
     const TestDirectory directory;
     auto options = make_options();

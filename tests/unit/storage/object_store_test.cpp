@@ -74,6 +74,18 @@ TEST_F(ObjectStoreTest, GivesBackWhatWasStored) {
     }
 }
 
+TEST_F(ObjectStoreTest, LeavesTheReserveOfTheDiskToOthers) {
+    const auto store = *open_object_store(directory_.path("objects"), ~std::uint64_t{0});
+    const auto writer = *store->create(make_id(1), key_);
+    Result<void> written;
+    for (int i = 0; i < 100 && written; ++i) {  // it is gathered first
+        written = writer->write(content(10'000));
+    }
+    EXPECT_EQ(written.error(), Errc::store_full);
+    EXPECT_EQ(writer->finish().error(), Errc::misused);
+    EXPECT_EQ((*store->create_scratch())->append(content(10)).error(), Errc::store_full);
+}
+
 TEST_F(ObjectStoreTest, NoticesEveryAlteration) {
     const ObjectId id = make_id(1);
     store(id, content(200'000));

@@ -1,0 +1,173 @@
+"""The machine is full or sick: what cannot be taken is refused with 507 or 503 and nothing is lost, what is there is still
+read, and everything goes on by itself once there is room again. BAK-04, OPS-02."""
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import unittest
+
+from tests.support.demo import DemoCase, run, wait_until
+
+RESERVE, LEAF_RESERVE = 8 << 20, 2 << 20
+SIZE = 160 << 20
+
+
+class SickMachine(DemoCase):
+    """The city's state lies on a small file system of its own."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        try:
+            cls.move_state()
+        except BaseException:
+            cls.tearDownClass()
+            raise
+
+    @classmethod
+    def move_state(cls):
+        demo = cls.demo
+        cls.state = pathlib.Path(demo["CITY_STATE"])
+        kept = demo.home / "kept"
+
+        def mount():
+            shutil.move(cls.state, kept)
+            cls.state.mkdir()
+            done = run("mount", "-t", "tmpfs", "-o", f"size={SIZE},nr_inodes=400,mode=0700", "xinfu-test", cls.state,
+                       check=False)
+            if done.returncode != 0:
+                raise unittest.SkipTest(f"no file system can be mounted here: {done.stderr.decode()}")
+            run("cp", "-a", f"{kept}/.", cls.state)
+        demo.restart_city(lambda text: re.sub("disk_reserve_bytes: .*", f"disk_reserve_bytes: {RESERVE}", re.sub(
+            "leaf_reserve_bytes: .*", f"leaf_reserve_bytes: {LEAF_RESERVE}", text)), mount)
+
+    @classmethod
+    def tearDownClass(cls):
+        try:
+            super().tearDownClass()
+        finally:
+            run("umount", "--lazy", cls.demo["CITY_STATE"], check=False)
+            shutil.rmtree(cls.demo.home, ignore_errors=True)
+
+    def tearDown(self):
+        self.make_room()
+        for path in self.state.glob("empty-*"):
+            path.unlink()
+        wait_until(lambda: self.demo.submit(self.demo.penalties(1)).status == 201, 20, 0.2, "being well again")
+
+    def ballast(self, leave):
+        """Leaves so many octets free."""
+        free = os.statvfs(self.state)
+        with open(self.state / "ballast", "ab") as file:
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size + max(free.f_bavail * free.f_bsize - leave, 1))
+
+    def make_room(self):
+        (self.state / "ballast").unlink(missing_ok=True)
+
+    def assertReadable(self, answer, row, token):
+        self.assertEqual(self.demo.submission(answer.id).json["state"], "accepted")
+        self.assertEqual(self.demo.curl(f"/v1/submissions/{answer.id}/original").status, 200)
+        found = self.demo.query(row["CF_XDR_SHXYM"], token=token)
+        self.assertEqual(found.status, 200, found)
+        self.assertEqual(len(found.json["records"]), 1)
+
+    @staticmethod
+    def once(answer):
+        return answer if answer.status in (200, 201) else None
+
+    def test_below_the_reserve_nothing_new_is_taken_and_what_is_there_is_read(self):
+        row, token = self.demo.row(), self.demo.session("VIEWER")
+        before = self.demo.submit(self.demo.csv([row]))
+        refused, big = self.demo.sign(self.demo.penalties(1)), self.demo.sign(self.demo.penalties(3000))
+        self.ballast(RESERVE // 2)
+        for file in (refused, big):
+            answer = self.demo.put(file, "later.p7m")
+            self.assertProblem(answer, 507, "XF-6002")
+            self.assertIn("retry-after", answer.headers)
+        self.assertReadable(before, row, token)
+        warnings = self.demo.curl("/v1/status").json["warnings"]
+        self.assertIn("XF-6002", [warning["code"] for warning in warnings])
+        self.make_room()
+        wait_until(lambda: self.demo.put(refused, "later.p7m").status == 201, 10, 0.2, "room again")
+
+    def test_a_disk_that_fills_while_a_file_comes_costs_that_file_alone(self):
+        row, token = self.demo.row(), self.demo.session("VIEWER")
+        before = self.demo.submit(self.demo.csv([row]))
+        # 20 MB: above the reserve when it begins, not when it is half there.
+        file = self.demo.sign(self.demo.penalties(1000, CF_SY="甲" * 4000, CF_NR="乙" * 3000))
+        self.ballast(RESERVE + (4 << 20))
+        answer = self.demo.put(file, "big.p7m")
+        self.assertProblem(answer, 507, "XF-6002")
+        self.assertReadable(before, row, token)
+        self.make_room()
+        taken = wait_until(lambda: self.once(self.demo.put(file, "big.p7m")), 10, 0.2, "room again")
+        self.demo.verify_receipt(taken.body, file)
+
+    def test_without_room_for_the_log_nothing_is_done_and_not_one_octet_left_is_no_worse(self):
+        acknowledged = [self.demo.submit(self.demo.penalties(1))]
+        files = [self.demo.sign(self.demo.penalties(1)) for _ in range(3)]
+        for leave in (LEAF_RESERVE // 2, 0):
+            self.ballast(leave)
+            for number, file in enumerate(files):
+                self.assertProblem(self.demo.put(file, f"none-{number}.p7m"), 503, "XF-6005")
+            self.assertProblem(self.demo.submission(acknowledged[0].id), 503, "XF-6005")
+        self.make_room()
+        for number, file in enumerate(files):
+            acknowledged.append(wait_until(lambda: self.once(self.demo.put(file, f"none-{number}.p7m")), 20, 0.2, "room again"))
+        for answer in acknowledged:
+            self.demo.verify_receipt(answer.body)
+        self.demo.log_verify()
+
+    def test_no_inode_left(self):
+        small, big = self.demo.sign(self.demo.penalties(1)), self.demo.sign(self.demo.penalties(400))
+        number = 0
+        try:
+            while True:
+                (self.state / f"empty-{number}").touch()
+                number += 1
+        except OSError:
+            pass
+        self.assertGreater(number, 0)
+        self.assertEqual(self.demo.put(small).status, 201, "it needs no file of its own")
+        self.assertProblem(self.demo.put(big, "inodes.p7m"), 507, "XF-6002")
+        for path in self.state.glob("empty-*"):
+            path.unlink()
+        self.assertEqual(self.demo.put(big, "inodes.p7m").status, 201)
+
+    def test_without_descriptors_for_more_clients_those_that_are_there_are_served(self):
+        """More connections than the gateway has descriptors for, all of them idle."""
+        self.demo.restart_city(prefix=("prlimit", "--nofile=64:64"))
+        self.addCleanup(self.demo.restart_city)
+        gateway = self.demo.pids()["gateway"]
+        port = int(self.demo["CITY_URL"].rsplit(":", 1)[1])
+        idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(100)]
+        wait_until(lambda: len(list(pathlib.Path(f"/proc/{gateway[0]}/fd").iterdir())) == 64, 5, 0.1, "no descriptor left")
+        self.demo.put(self.demo.sign(self.demo.penalties(1)), timeout=2)  # whatever comes of it
+        for connection in idle:
+            connection.close()
+        wait_until(lambda: self.demo.submit(self.demo.penalties(1)).status == 201, 20, 0.2, "descriptors again")
+        self.assertEqual(self.demo.pids()["gateway"], gateway, "nothing had to be restarted")
+
+    def test_a_frozen_process_costs_time_and_nothing_else(self):
+        self.demo.submit(self.demo.penalties(1))  # so that there is an inspector
+        for role in ("inspector", "vault", "courier", "gateway"):
+            with self.subTest(role=role):
+                file, frozen = self.demo.sign(self.demo.penalties(2)), self.demo.pids()[role]
+                for pid in frozen:
+                    os.kill(pid, signal.SIGSTOP)
+                try:
+                    answer = self.demo.put(file, f"frozen-{role}.p7m", timeout=2)
+                    self.assertIn(answer.status, (201,) if role == "courier" else (0, 503), answer)
+                finally:
+                    for pid in frozen:
+                        os.kill(pid, signal.SIGCONT)
+                answer = wait_until(lambda: self.once(self.demo.put(file, f"frozen-{role}.p7m")), 20, 0.2, "an answer")
+                self.demo.verify_receipt(answer.body, file)
+                self.demo.delivered(answer.id)
+                self.assertEqual(self.demo.submission(answer.id).json["counts"]["stored"], 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
