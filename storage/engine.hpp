@@ -115,7 +115,7 @@ struct EngineOptions {
 
 // Opens the LMDB environment in `directory` (may be "."), under an exclusive lock on the directory that lasts
 // as long as the engine: a second opener gets Errc::store_in_use. Checks the file against its own page count
-// before anything is read (Errc::corrupt when it was cut short).
+// before anything is read (Errc::corrupt when it was cut short). What the system refuses is told in its words.
 Result<std::unique_ptr<Engine>> open_lmdb_engine(const std::string& directory, const EngineOptions& options,
                                                  std::shared_ptr<const crypto::Sealer> sealer);
 

@@ -93,6 +93,15 @@ Errc to_errc(int code) {
     }
 }
 
+// Of opening, where whoever reads the message can do something about the cause.
+boost::system::error_code open_error(int code) {
+    const Errc known = to_errc(code);
+    if (known == Errc::io_failed && code > 0) {
+        return {code, boost::system::system_category()};
+    }
+    return known;
+}
+
 MDB_val to_val(ByteView bytes) {
     return {bytes.size(), const_cast<std::uint8_t*>(bytes.data())};
 }
@@ -512,7 +521,7 @@ Result<std::unique_ptr<Engine>> open_lmdb_engine(const std::string& directory, c
     }
     environment->directory = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (environment->directory < 0) {
-        return errno == ENOENT ? Errc::not_found : Errc::io_failed;
+        return open_error(errno);
     }
     if (::flock(environment->directory, LOCK_EX | LOCK_NB) != 0) {
         return errno == EWOULDBLOCK ? Errc::store_in_use : Errc::io_failed;
@@ -531,7 +540,7 @@ Result<std::unique_ptr<Engine>> open_lmdb_engine(const std::string& directory, c
         return Errc::io_failed;
     }
     if (const int code = mdb_env_open(environment->env, directory.c_str(), MDB_NOTLS, 0600); code != 0) {
-        return to_errc(code);
+        return open_error(code);
     }
     int dead = 0;
     mdb_reader_check(environment->env, &dead);  // slots of readers that were killed

@@ -14,8 +14,8 @@ RESERVE, LEAF_RESERVE = 8 << 20, 2 << 20
 SIZE = 160 << 20
 
 
-class SickMachine(DemoCase):
-    """The city's state lies on a small file system of its own."""
+class OwnFileSystem(DemoCase):
+    """The city's state lies on a small file system of its own: mount() makes it."""
 
     @classmethod
     def setUpClass(cls):
@@ -35,11 +35,14 @@ class SickMachine(DemoCase):
         def mount():
             shutil.move(cls.state, kept)
             cls.state.mkdir()
-            done = run("mount", "-t", "tmpfs", "-o", f"size={SIZE},nr_inodes=400,mode=0700", "xinfu-test", cls.state,
-                       check=False)
+            try:
+                done = cls.mount()
+            except FileNotFoundError as missing:
+                raise unittest.SkipTest(f"this machine has no {missing.filename}")
             if done.returncode != 0:
                 raise unittest.SkipTest(f"no file system can be mounted here: {done.stderr.decode()}")
             run("cp", "-a", f"{kept}/.", cls.state)
+            run("sync", "--file-system", cls.state)
         demo.restart_city(lambda text: re.sub("disk_reserve_bytes: .*", f"disk_reserve_bytes: {RESERVE}", re.sub(
             "leaf_reserve_bytes: .*", f"leaf_reserve_bytes: {LEAF_RESERVE}", text)), mount)
 
@@ -50,6 +53,12 @@ class SickMachine(DemoCase):
         finally:
             run("umount", "--lazy", cls.demo["CITY_STATE"], check=False)
             shutil.rmtree(cls.demo.home, ignore_errors=True)
+
+
+class SickMachine(OwnFileSystem):
+    @classmethod
+    def mount(cls):
+        return run("mount", "-t", "tmpfs", "-o", f"size={SIZE},nr_inodes=400,mode=0700", "xinfu-test", cls.state, check=False)
 
     def tearDown(self):
         self.make_room()
@@ -167,6 +176,44 @@ class SickMachine(DemoCase):
                 self.demo.verify_receipt(answer.body, file)
                 self.demo.delivered(answer.id)
                 self.assertEqual(self.demo.submission(answer.id).json["counts"]["stored"], 2)
+
+
+class SickDisk(OwnFileSystem):
+    @classmethod
+    def mount(cls):
+        cls.image = cls.demo.home / "image"
+        if not cls.image.exists():
+            run("truncate", "-s", SIZE, cls.image)
+            run("mkfs.ext4", "-q", cls.image)
+        return run("mount", "-o", "loop,errors=remount-ro", cls.image, cls.state, check=False)
+
+    def test_a_file_system_that_turns_read_only_stops_the_node_until_it_was_repaired(self):
+        device = pathlib.Path(run("losetup", "-n", "-O", "NAME", "-j", self.image).stdout.decode().strip()).name
+        trigger = pathlib.Path(f"/sys/fs/ext4/{device}/trigger_fs_error")
+        if not trigger.exists():
+            self.skipTest("this kernel cannot be told that the disk is wrong")
+        before = [self.demo.submit(self.demo.penalties(1)) for _ in range(3)]
+        file, big = self.demo.sign(self.demo.penalties(1)), self.demo.sign(self.demo.penalties(400))
+        trigger.write_text("a test")
+        for name, body in (("small.p7m", file), ("big.p7m", big), ("small.p7m", file)):
+            self.assertIn(self.demo.put(body, name, timeout=5).status, (0, 503))
+        wait_until(lambda: "the store: Read-only file system" in (self.demo.dir / "city" / "restarted.log").read_text(), 5,
+                   what="a vault that says what is wrong")
+
+        def repair():
+            run("umount", self.state)
+            self.assertIn(run("e2fsck", "-fy", self.image, check=False).returncode, (0, 1))
+            self.assertEqual(self.mount().returncode, 0)
+        self.demo.restart_city(meanwhile=repair)
+        for name, body in (("small.p7m", file), ("big.p7m", big)):
+            answer = self.demo.put(body, name)
+            self.assertIn(answer.status, (200, 201), answer)
+            self.demo.verify_receipt(answer.body, body)
+            self.demo.delivered(answer.id)
+        for answer in before:
+            self.assertEqual(self.demo.submission(answer.id).json["state"], "accepted")
+            self.demo.verify_receipt(answer.body)
+        self.demo.log_verify()
 
 
 if __name__ == "__main__":
