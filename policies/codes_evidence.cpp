@@ -64,6 +64,10 @@ constexpr CodeText kCodes[] = {
      "One process of the node sent another what it must not; the connection between them was closed.",
      "节点的一个进程向另一进程发送了不允许的内容，连接已关闭。",
      "Send the same request again; the event is on the log.", "请重新发送同一请求；该事件已记入日志。"},
+    {"XF-9003", 500, Retry::never, "Stored data damaged", "存储数据损坏",
+     "Something stored is not what was written; it is not given out.", "存储的数据与写入时不一致，不予提供。",
+     "Tell the credit centre: its journal names the damaged piece, which has to come back from a backup.",
+     "请告知信用中心：其日志已指明损坏之处，需从备份恢复。"},
     {"XF-9101", 0, Retry::never, "Policy pack has mistakes", "策略包有误", "The policy pack has mistakes: {0}",
      "策略包有误：{0}", "Correct the lines named and load it again.", "请更正所列各行后重新加载。"},
 };

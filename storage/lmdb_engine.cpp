@@ -153,6 +153,12 @@ struct Environment {
     std::mutex mutex;  // of the idle readers: reset transactions keep their slot and are cheap to renew
     std::vector<MDB_txn*> idle_readers;
 
+    OnDamage on_damage;
+    void tell_of_damage(Table which, ByteView key) const {
+        const auto named = std::ranges::find(kTables, which, &NamedTable::table);
+        on_damage(std::string(named->name) + ", key " + to_hex(key));
+    }
+
     MDB_dbi table(Table which) const {
         const auto slot = static_cast<std::size_t>(which);
         assert(slot < kTableSlots && known[slot]);
@@ -184,6 +190,7 @@ public:
         }
         auto opened = environment_->sealer->open(to_view(value), Place(table, key).view());
         if (!opened) {
+            environment_->tell_of_damage(table, key);
             return Errc::corrupt;
         }
         return std::optional<Bytes>(std::move(*opened));
@@ -220,6 +227,7 @@ public:
             }
             const auto opened = environment_->sealer->open(to_view(value), Place(table, key).view());
             if (!opened) {
+                environment_->tell_of_damage(table, key);
                 return Errc::corrupt;
             }
             if (!visitor(key, *opened)) {
@@ -516,6 +524,7 @@ Result<std::unique_ptr<Engine>> open_lmdb_engine(const std::string& directory, c
                                                  std::shared_ptr<const crypto::Sealer> sealer) {
     auto environment = std::make_shared<Environment>();
     environment->sealer = std::move(sealer);
+    environment->on_damage = options.on_damage;
     if (options.create && ::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
         return Errc::io_failed;
     }

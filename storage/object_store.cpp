@@ -178,8 +178,13 @@ private:
 class SealedReader final : public ObjectReader {
 public:
     SealedReader(Descriptor file, std::uint64_t file_size, std::uint64_t plain_size, const ObjectId& id,
-                 ByteView data_key)
-        : file_(std::move(file)), left_(file_size), size_(plain_size), opener_(data_key, id) {}
+                 ByteView data_key, OnDamage on_damage)
+        : file_(std::move(file)),
+          left_(file_size),
+          size_(plain_size),
+          opener_(data_key, id),
+          id_(id),
+          on_damage_(std::move(on_damage)) {}
 
     std::uint64_t size_bytes() const override { return size_; }
 
@@ -191,6 +196,9 @@ public:
         while (plain_.empty() && !ended_) {
             if (const auto stepped = step(); !stepped) {
                 failed_ = true;
+                if (stepped.error() == Errc::corrupt) {
+                    on_damage_("object " + to_hex(id_));
+                }
                 return stepped.error();
             }
         }
@@ -227,6 +235,8 @@ private:
     Bytes plain_;
     bool ended_ = false;
     bool failed_ = false;
+    ObjectId id_;
+    OnDamage on_damage_;
 };
 
 // How much plain text a sealed file of this size holds; nothing when no stream has this size.
@@ -241,7 +251,7 @@ std::optional<std::uint64_t> plain_size(std::uint64_t file_size) {
 
 class FolderStore final : public ObjectStore {
 public:
-    FolderStore(Descriptor root, std::uint64_t reserve_bytes) : root_(std::move(root)), reserve_bytes_(reserve_bytes) {}
+    FolderStore(Descriptor root, ObjectStoreOptions options) : root_(std::move(root)), options_(std::move(options)) {}
 
     Result<std::unique_ptr<ObjectWriter>> create(const ObjectId& id, ByteView data_key) const override {
         const std::string name = to_hex(id);
@@ -265,8 +275,8 @@ public:
         if (!file.valid()) {
             return system_errc();
         }
-        return std::unique_ptr<ObjectWriter>(
-            std::make_unique<SealedWriter>(std::move(folder), std::move(file), name, id, data_key, reserve_bytes_));
+        return std::unique_ptr<ObjectWriter>(std::make_unique<SealedWriter>(std::move(folder), std::move(file), name,
+                                                                            id, data_key, options_.reserve_bytes));
     }
 
     Result<std::unique_ptr<ObjectReader>> open(const ObjectId& id, ByteView data_key) const override {
@@ -283,10 +293,11 @@ public:
         const auto size = static_cast<std::uint64_t>(status.st_size);
         const auto plain = plain_size(size);
         if (!plain) {
+            options_.on_damage("object " + name);
             return Errc::corrupt;
         }
         return std::unique_ptr<ObjectReader>(
-            std::make_unique<SealedReader>(std::move(file), size, *plain, id, data_key));
+            std::make_unique<SealedReader>(std::move(file), size, *plain, id, data_key, options_.on_damage));
     }
 
     Result<void> erase(const ObjectId& id) const override {
@@ -302,7 +313,7 @@ public:
     }
 
     Result<std::unique_ptr<ScratchFile>> create_scratch() const override {
-        return ScratchFile::create(root_.get(), reserve_bytes_);
+        return ScratchFile::create(root_.get(), options_.reserve_bytes);
     }
 
     Result<void> visit(const Visitor& visitor) const override {
@@ -373,12 +384,12 @@ private:
     }
 
     Descriptor root_;
-    std::uint64_t reserve_bytes_;
+    ObjectStoreOptions options_;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<ObjectStore>> open_object_store(const std::string& directory, std::uint64_t reserve_bytes) {
+Result<std::unique_ptr<ObjectStore>> open_object_store(const std::string& directory, ObjectStoreOptions options) {
     if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
         return system_errc();
     }
@@ -386,7 +397,7 @@ Result<std::unique_ptr<ObjectStore>> open_object_store(const std::string& direct
     if (!root.valid()) {
         return system_errc();
     }
-    return std::unique_ptr<ObjectStore>(std::make_unique<FolderStore>(std::move(root), reserve_bytes));
+    return std::unique_ptr<ObjectStore>(std::make_unique<FolderStore>(std::move(root), std::move(options)));
 }
 
 }  // namespace xinfu::storage

@@ -18,6 +18,7 @@
 
 #include "crypto/bytes.hpp"
 #include "crypto/result.hpp"
+#include "storage/damage.hpp"
 #include "storage/scratch_file.hpp"
 
 namespace xinfu::storage {
@@ -65,8 +66,12 @@ public:
     virtual Result<std::uint64_t> remove_unfinished() const = 0;
 };
 
-// `directory` is relative to the current directory or absolute; made, mode 0700, when it is not there. `reserve_bytes`:
-// free disk that objects and scratch files leave to others; they get Errc::store_full instead.
-Result<std::unique_ptr<ObjectStore>> open_object_store(const std::string& directory, std::uint64_t reserve_bytes = 0);
+struct ObjectStoreOptions {
+    std::uint64_t reserve_bytes = 0;  // free disk that objects and scratch files leave to others: Errc::store_full
+    OnDamage on_damage = [](const std::string&) {};
+};
+
+// `directory` is relative to the current directory or absolute; made, mode 0700, when it is not there.
+Result<std::unique_ptr<ObjectStore>> open_object_store(const std::string& directory, ObjectStoreOptions options = {});
 
 }  // namespace xinfu::storage

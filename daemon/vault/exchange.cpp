@@ -33,6 +33,9 @@ boundary::Problem problem_of(const boost::system::error_code& error) {
     if (error == storage::Errc::log_full) {
         return problem("XF-6005", {}, 60);
     }
+    if (error == storage::Errc::corrupt) {
+        return problem("XF-9003");
+    }
     if (error == storage::Errc::stopped) {
         return problem("XF-6007", {}, 2);
     }

@@ -24,6 +24,7 @@
 #include "daemon/vault/active_policies.hpp"
 #include "daemon/vault/counted_leaves.hpp"
 #include "daemon/vault/courier_endpoint.hpp"
+#include "daemon/vault/damage.hpp"
 #include "daemon/vault/delivery.hpp"
 #include "daemon/vault/gateway_endpoint.hpp"
 #include "daemon/vault/inspector_pool.hpp"
@@ -130,7 +131,11 @@ int run(int argc, char** argv) {
         // What lasts.
         const auto clock = std::make_shared<const SystemClock>();
         LeafJournal journal(service);
-        Store store = open_store(config, wrapper, clock, [&journal](std::uint64_t size) { journal.committed(size); });
+        Metrics metrics;
+        Damage damage(service, metrics);
+        Store store = open_store(
+            config, wrapper, clock, [&journal](std::uint64_t size) { journal.committed(size); },
+            [&damage](const std::string& what) { damage.tell(what); });
         const Bytes index_key(store.keys->index().begin(), store.keys->index().end());
         storage::LeafWriter leaves(config.node, index_key);
         leaves.observe([&journal](const storage::Leaf& leaf, std::uint64_t index) { journal.appended(leaf, index); });
@@ -143,7 +148,6 @@ int run(int argc, char** argv) {
                        : boundary::Dialer::through_paths(io.get_executor(), "/run/xinfu", arguments.uids);
         ActivePolicies policies;
         CountedLeaves counted_leaves;
-        Metrics metrics;
         InspectorLimits inspector_limits;
         inspector_limits.instances_max = config.inspector.instances_max;
         inspector_limits.idle = config.inspector.idle_seconds;
@@ -165,7 +169,7 @@ int run(int argc, char** argv) {
         intake.on_parcels = [&delivery] { delivery.wake(); };
         intake.on_leftovers = [&sweep] { sweep.wake(); };
         uploads.on_leftovers = [&sweep] { sweep.wake(); };
-        const Status status(context, revocations, store.log_key, [&delivery] { return delivery.links(); });
+        const Status status(context, revocations, damage, store.log_key, [&delivery] { return delivery.links(); });
         bool ready = false;
         bool draining = false;
         Budgets budgets{{config.vault.readings_per_account_hour, std::chrono::hours(1)},

@@ -42,7 +42,8 @@ struct Store {
 // Opens everything in the current directory, the state directory. Units enrolled without a key get one. What was
 // never finished is removed. `after_batch`: as Ledger::Options.
 Store open_store(const config::Config& config, const crypto::KeyWrapper& wrapper,
-                 std::shared_ptr<const storage::Clock> clock, std::function<void(std::uint64_t)> after_batch);
+                 std::shared_ptr<const storage::Clock> clock, std::function<void(std::uint64_t)> after_batch,
+                 const storage::OnDamage& on_damage);
 
 // First packets on the vault's connections, encoded.
 struct Welcomes {

@@ -11,10 +11,11 @@
 
 namespace xinfu::vault {
 
-Status::Status(Context& context, const Revocations& revocations, std::string log_key,
+Status::Status(Context& context, const Revocations& revocations, const Damage& damage, std::string log_key,
                std::function<std::vector<boundary::LinkView>()> links)
     : context_(context),
       revocations_(revocations),
+      damage_(damage),
       log_key_(std::move(log_key)),
       links_(std::move(links)),
       started_(context.clock.now()) {}
@@ -40,6 +41,9 @@ boundary::StatusView Status::view() const {
     if (statistics.disk_free_bytes < context_.config.vault.disk_reserve_bytes) {
         const bool exhausted = statistics.disk_free_bytes < context_.config.vault.leaf_reserve_bytes;
         *view.add_warnings() = problem(exhausted ? "XF-6005" : "XF-6002");
+    }
+    if (damage_.seen()) {
+        *view.add_warnings() = problem("XF-9003");
     }
     const auto now_s =
         std::chrono::duration_cast<std::chrono::seconds>(context_.clock.now().time_since_epoch()).count();

@@ -9,6 +9,7 @@
 
 #include "daemon/boundary/gateway.pb.h"
 #include "daemon/vault/context.hpp"
+#include "daemon/vault/damage.hpp"
 #include "daemon/vault/revocation.hpp"
 
 namespace xinfu::vault {
@@ -16,7 +17,7 @@ namespace xinfu::vault {
 class Status {
 public:
     // `links` answers the state of every route.
-    Status(Context& context, const Revocations& revocations, std::string log_key,
+    Status(Context& context, const Revocations& revocations, const Damage& damage, std::string log_key,
            std::function<std::vector<boundary::LinkView>()> links);
 
     boundary::StatusView view() const;
@@ -28,6 +29,7 @@ public:
 private:
     Context& context_;
     const Revocations& revocations_;
+    const Damage& damage_;
     std::string log_key_;
     std::function<std::vector<boundary::LinkView>()> links_;
     storage::Milliseconds started_;

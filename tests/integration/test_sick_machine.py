@@ -145,6 +145,23 @@ class SickMachine(OwnFileSystem):
             path.unlink()
         self.assertEqual(self.demo.put(big, "inodes.p7m").status, 201)
 
+    def test_a_flipped_bit_is_noticed_named_and_not_given_out(self):
+        file = self.demo.sign(self.demo.penalties(400))
+        taken = self.demo.put(file)
+        self.assertEqual(taken.status, 201, taken)
+        stored = self.state / "objects" / taken.id[:2] / taken.id
+        sound = stored.read_bytes()
+        damaged = bytearray(sound)
+        damaged[len(sound) // 2] ^= 4
+        stored.write_bytes(damaged)
+        answer = self.demo.curl(f"/v1/submissions/{taken.id}/original")
+        self.assertTrue(answer.status == 500 or answer.exit_code != 0, answer)
+        self.assertNotEqual(answer.body, file.read_bytes())
+        self.assertIn(f"not given out: object {taken.id}", (self.demo.dir / "city" / "restarted.log").read_text())
+        self.assertIn("XF-9003", [warning["code"] for warning in self.demo.curl("/v1/status").json["warnings"]])
+        stored.write_bytes(sound)
+        self.assertEqual(self.demo.curl(f"/v1/submissions/{taken.id}/original").body, file.read_bytes())
+
     def test_without_descriptors_for_more_clients_those_that_are_there_are_served(self):
         """More connections than the gateway has descriptors for, all of them idle."""
         self.demo.restart_city(prefix=("prlimit", "--nofile=64:64"))

@@ -183,8 +183,16 @@ TEST(LmdbEngine, AnAlteredValueDoesNotOpen) {
             file[at + offset] = static_cast<char>(file[at + offset] ^ 1);
         }
         write_file(directory.path("data.mdb"), file);
-        const auto engine = make_engine(directory.path());
+        std::vector<std::string> told;
+        const auto engine = *open_lmdb_engine(directory.path(),
+                                              {.map_size_bytes = std::uint64_t{1} << 30,
+                                               .on_damage = [&told](const std::string& what) { told.push_back(what); }},
+                                              testing::make_sealer());
         EXPECT_EQ((*engine->snapshot())->get(Table::accounts, as_bytes("account-mm")).error(), Errc::corrupt) << offset;
+        EXPECT_EQ(
+            (*engine->snapshot())->visit(Table::accounts, {}, {}, [](ByteView, ByteView) { return true; }).error(),
+            Errc::corrupt);
+        EXPECT_EQ(told, std::vector(2, "accounts, key " + to_hex(as_bytes("account-mm"))));
     }
 }
 

@@ -75,7 +75,7 @@ TEST_F(ObjectStoreTest, GivesBackWhatWasStored) {
 }
 
 TEST_F(ObjectStoreTest, LeavesTheReserveOfTheDiskToOthers) {
-    const auto store = *open_object_store(directory_.path("objects"), ~std::uint64_t{0});
+    const auto store = *open_object_store(directory_.path("objects"), {.reserve_bytes = ~std::uint64_t{0}});
     const auto writer = *store->create(make_id(1), key_);
     Result<void> written;
     for (int i = 0; i < 100 && written; ++i) {  // it is gathered first
