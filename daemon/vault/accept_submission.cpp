@@ -273,7 +273,8 @@ asio::awaitable<std::optional<boundary::Problem>> Intake::Submission::inspect(Su
         end = co_await std::move(running);
     }
     auto settling = under_way.settle_staging();
-    if (const auto staged = co_await std::move(settling); !staged && end != InspectionEnd::storage_failed) {
+    if (const auto staged = co_await std::move(settling);
+        !staged && (end == InspectionEnd::verdict || end == InspectionEnd::refused)) {
         lease->drop();
         co_return Trouble{problem_of(staged.error())};
     }

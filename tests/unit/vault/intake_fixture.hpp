@@ -11,7 +11,9 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include "crypto/cms_writer.hpp"
+#include "crypto/tlog_proof.hpp"
 #include "daemon/vault/accept_submission.hpp"
+#include "daemon/vault/sweep.hpp"
 #include "storage/records.hpp"
 #include "tests/unit/vault/fixture.hpp"
 #include "tests/unit/vault/plain_inspector.hpp"
@@ -239,6 +241,67 @@ protected:
             return true;
         }));
         return visible;
+    }
+
+    crypto::TlogProof proof(const std::string& receipt) {
+        auto parsed = must(crypto::parse_tlog_proof(receipt));
+        const auto log = must(crypto::NoteVerifier::parse(log_key_));
+        EXPECT_TRUE(crypto::verify_tlog_proof(parsed, {&log}));
+        return parsed;
+    }
+    // Nothing is written until the promise is kept.
+    std::promise<void> hold_the_ledger() {
+        std::promise<void> go_on;
+        auto holding = std::make_shared<std::promise<void>>();
+        auto wait = std::make_shared<std::shared_future<void>>(go_on.get_future());
+        must(ledger_->submit({[holding, wait](storage::Batch&) {
+                                  holding->set_value();
+                                  wait->wait();
+                                  return Result<void>{};
+                              },
+                              [](auto) {}, 0, false}));
+        holding->get_future().wait();
+        return go_on;
+    }
+    // A file of more than 8000 records that has staged them; its verdict waits until `meanwhile` has returned.
+    Answer put_while(const std::string& name, const std::string& body, const std::function<void()>& meanwhile) {
+        std::promise<void> staged;
+        std::promise<void> go_on;
+        auto first = std::make_shared<std::atomic<bool>>(true);
+        auto wait = std::make_shared<std::shared_future<void>>(go_on.get_future());
+        misbehave([&staged, first, wait](boundary::InspectorReply& reply) {
+            if (reply.has_verdict() && first->exchange(false)) {
+                staged.set_value();
+                wait->wait();
+            }
+            return true;
+        });
+        Answer answer;
+        std::thread sender([&] { answer = put(name, body); });
+        staged.get_future().wait();
+        EXPECT_TRUE(soon([this] { return count(storage::Table::record_blocks) > 60; }));
+        meanwhile();
+        go_on.set_value();
+        sender.join();
+        return answer;
+    }
+    void sweep() {
+        const Uploads none(*context_, {});
+        Sweep sweep(*context_, *intake_, none);
+        on_loop([&sweep]() -> asio::awaitable<void> {
+            auto sweeping = sweep.sweep();
+            const auto swept = co_await std::move(sweeping);
+            EXPECT_TRUE(swept);
+        });
+    }
+    void expect_nothing_remains() {
+        EXPECT_EQ(visible_records(), 0U);
+        EXPECT_EQ(objects(), 0U);
+        sweep();
+        EXPECT_EQ(count(storage::Table::record_blocks), 0U);
+        EXPECT_EQ(count(storage::Table::identity_claims), 0U);
+        EXPECT_EQ(count(storage::Table::subject_index), 0U);
+        EXPECT_EQ(count(storage::Table::staged), 0U);
     }
 
     // Overridden where parts hold on to the inspectors.
