@@ -53,18 +53,18 @@ TEST_F(AcceptEnvelope, AnInspectorsLieAboutTheTagIsNotBelieved) {
         {"another text",
          [](auto& progress) { progress.mutable_cipher(0)->set_length(progress.cipher(0).length() - 16); }},
     };
-    for (const auto& [what, change_it] : cases) {
-        misbehave([&change_it](boundary::InspectorReply& reply) {
+    for (const auto& lie : cases) {
+        misbehave([&lie](boundary::InspectorReply& reply) {
             if (reply.has_progress()) {
-                change_it(*reply.mutable_progress());
+                lie.change_it(*reply.mutable_progress());
             }
             return true;
         });
         const Answer answer = put("a.p7m", seal(package_of_whole_blocks()));
-        EXPECT_EQ(answer.code, "XF-9002") << what;
-        EXPECT_EQ(answer.outcome.receipt(), "") << what;
-        EXPECT_EQ(visible_records(), 0U) << what;
-        EXPECT_EQ(objects(), 0U) << what;
+        EXPECT_EQ(answer.code, "XF-9002") << lie.what;
+        EXPECT_EQ(answer.outcome.receipt(), "") << lie.what;
+        EXPECT_EQ(visible_records(), 0U) << lie.what;
+        EXPECT_EQ(objects(), 0U) << lie.what;
     }
 }
 
