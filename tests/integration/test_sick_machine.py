@@ -162,6 +162,7 @@ class SickMachine(OwnFileSystem):
         stored.write_bytes(sound)
         self.assertEqual(self.demo.curl(f"/v1/submissions/{taken.id}/original").body, file.read_bytes())
 
+    @unittest.skipIf(os.environ.get("XINFU_SANITIZED"), "the sanitizer needs a descriptor of its own to look at an object's type")
     def test_without_descriptors_for_more_clients_those_that_are_there_are_served(self):
         """More connections than the gateway has descriptors for, all of them idle."""
         self.demo.restart_city(prefix=("prlimit", "--nofile=64:64"))
