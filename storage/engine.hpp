@@ -14,7 +14,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "crypto/bytes.hpp"
 #include "crypto/result.hpp"
@@ -97,6 +99,18 @@ struct EngineStatistics {
     std::uint64_t disk_free_bytes;  // of the file system, for unprivileged writers
 };
 
+struct PageCheck {
+    std::uint64_t pages = 0;    // in use by tables
+    std::uint64_t damaged = 0;  // findings, each of them told of (EngineOptions::on_damage)
+};
+
+struct RowCheck {
+    std::uint64_t rows = 0;
+    std::uint64_t bytes = 0;    // as stored
+    std::uint64_t damaged = 0;  // rows that did not open, each of them told of
+    std::optional<Bytes> next;  // the key to go on with; none: the table is done
+};
+
 class Engine {
 public:
     virtual ~Engine() = default;
@@ -107,7 +121,18 @@ public:
     // Another number after each commit that wrote to the table: whoever keeps what was read there looks here first,
     // before taking the snapshot that it reads anew. From 0 at each start.
     virtual std::uint64_t version(Table table) const = 0;
+    // Whether the trees of what is committed now are whole, by a reader of their pages that does not trust them
+    // (storage/lmdb_file.hpp): a damaged tree can hide rows. Reads all their pages, but no long values; keeps a
+    // snapshot meanwhile. Tells of what it finds. Errors: busy when commits came faster than it could begin; io_failed.
+    virtual Result<PageCheck> check_pages() const = 0;
+    // Opens the values of a table from the key `from` on (inclusive; empty: from the first) until `bytes_max` were
+    // read; one that does not open ends nothing. After a damaged check_pages() it is not safe to call.
+    virtual Result<RowCheck> check_rows(Table table, ByteView from, std::uint64_t bytes_max) const = 0;
 };
+
+// All of them, in the order of their numbers.
+std::span<const Table> all_tables();
+std::string_view to_text(Table table);
 
 struct EngineOptions {
     std::uint64_t map_size_bytes = std::uint64_t{64} << 30;  // virtual; the file grows as needed

@@ -31,6 +31,7 @@ namespace {
 constexpr unsigned kReadersMax = 512;     // concurrent snapshots; beyond: Errc::busy
 constexpr std::size_t kKeySizeMax = 511;  // LMDB's own bound
 constexpr std::size_t kIdleReadersMax = 64;
+constexpr int kPageCheckAttempts = 1000;
 constexpr std::string_view kFormatKey = "format";
 constexpr std::string_view kFormat = "xinfu-store-1";
 
@@ -155,8 +156,7 @@ struct Environment {
 
     OnDamage on_damage;
     void tell_of_damage(Table which, ByteView key) const {
-        const auto named = std::ranges::find(kTables, which, &NamedTable::table);
-        on_damage(std::string(named->name) + ", key " + to_hex(key));
+        on_damage(std::string(to_text(which)) + ", key " + to_hex(key));
     }
 
     MDB_dbi table(Table which) const {
@@ -441,6 +441,61 @@ public:
         return environment_->versions[static_cast<std::size_t>(table)];
     }
 
+    Result<PageCheck> check_pages() const override {
+        for (int attempt = 0; attempt < kPageCheckAttempts; ++attempt) {
+            MDB_txn* transaction = nullptr;
+            if (const int code = mdb_txn_begin(environment_->env, nullptr, MDB_RDONLY, &transaction); code != 0) {
+                return to_errc(code);
+            }
+            const std::unique_ptr<MDB_txn, decltype(&mdb_txn_abort)> reader(transaction, &mdb_txn_abort);
+            const auto walked = walk_lmdb_pages(environment_->directory, mdb_txn_id(reader.get()));
+            if (walked) {
+                for (const std::string& finding : walked->damaged) {
+                    environment_->on_damage(finding);
+                }
+                return PageCheck{walked->pages, walked->damaged.size()};
+            }
+            if (walked.error() != Errc::busy) {
+                return walked.error();
+            }
+        }
+        return Errc::busy;
+    }
+
+    Result<RowCheck> check_rows(Table table, ByteView from, std::uint64_t bytes_max) const override {
+        MDB_txn* transaction = nullptr;
+        if (const int code = mdb_txn_begin(environment_->env, nullptr, MDB_RDONLY, &transaction); code != 0) {
+            return to_errc(code);
+        }
+        const std::unique_ptr<MDB_txn, decltype(&mdb_txn_abort)> reader(transaction, &mdb_txn_abort);
+        MDB_cursor* opened = nullptr;
+        if (const int code = mdb_cursor_open(reader.get(), environment_->table(table), &opened); code != 0) {
+            return to_errc(code);
+        }
+        const std::unique_ptr<MDB_cursor, decltype(&mdb_cursor_close)> cursor(opened, &mdb_cursor_close);
+        RowCheck check;
+        MDB_val name = to_val(from);
+        MDB_val value{};
+        int code = mdb_cursor_get(cursor.get(), &name, &value, from.empty() ? MDB_FIRST : MDB_SET_RANGE);
+        for (; code == 0; code = mdb_cursor_get(cursor.get(), &name, &value, MDB_NEXT)) {
+            const ByteView key = to_view(name);
+            if (check.bytes >= bytes_max) {
+                check.next.emplace(key.begin(), key.end());
+                return check;
+            }
+            ++check.rows;
+            check.bytes += key.size() + value.mv_size;
+            if (!environment_->sealer->open(to_view(value), Place(table, key).view())) {
+                environment_->tell_of_damage(table, key);
+                ++check.damaged;
+            }
+        }
+        if (code != MDB_NOTFOUND) {
+            return to_errc(code);
+        }
+        return check;
+    }
+
 private:
     // Each row of LMDB's own free list begins with how many pages it names.
     std::uint64_t free_pages() const {
@@ -519,6 +574,20 @@ Result<void> check_format(Engine& engine, bool created) {
 }
 
 }  // namespace
+
+std::span<const Table> all_tables() {
+    static const auto tables = [] {
+        std::array<Table, std::size(kTables)> all{};
+        std::ranges::transform(kTables, all.begin(), &NamedTable::table);
+        std::ranges::sort(all);
+        return all;
+    }();
+    return tables;
+}
+
+std::string_view to_text(Table table) {
+    return std::ranges::find(kTables, table, &NamedTable::table)->name;
+}
 
 Result<std::unique_ptr<Engine>> open_lmdb_engine(const std::string& directory, const EngineOptions& options,
                                                  std::shared_ptr<const crypto::Sealer> sealer) {
