@@ -95,6 +95,35 @@ Result<void> put_submission(WriteTransaction& transaction, const SubmissionId& i
     return codec::write(transaction, Table::submissions, id, row);
 }
 
+Result<std::optional<IdentifiedSubmission>> first_submission(const ReadTransaction& transaction,
+                                                             const SubmissionId& from) {
+    std::optional<IdentifiedSubmission> found;
+    boost::system::error_code failed;
+    const auto visited = transaction.visit(Table::submissions, {}, from, [&](ByteView key, ByteView value) {
+        const auto id = submission_id_from_bytes(key);
+        auto row = codec::parse<rows::Submission>(value);
+        if (id && row) {
+            found.emplace(*id, std::move(*row));
+        } else {
+            failed = Errc::corrupt;
+        }
+        return false;
+    });
+    if (!visited || failed) {
+        return visited ? failed : visited.error();
+    }
+    return found;
+}
+
+bool advance(SubmissionId& id) {
+    for (auto octet = id.rbegin(); octet != id.rend(); ++octet) {
+        if (++*octet != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool claims_count(const rows::Submission& row) {
     return row.state() == rows::Submission::ACCEPTED || row.state() == rows::Submission::WITHDRAWN;
 }

@@ -34,6 +34,16 @@ std::optional<SubmissionId> submission_id_from_bytes(ByteView bytes);
 Result<std::optional<rows::Submission>> find_submission(const ReadTransaction& transaction, const SubmissionId& id);
 Result<void> put_submission(WriteTransaction& transaction, const SubmissionId& id, const rows::Submission& row);
 
+struct IdentifiedSubmission {
+    SubmissionId id{};
+    rows::Submission row;
+};
+// The first from this id on, in order; an empty optional: there is none.
+Result<std::optional<IdentifiedSubmission>> first_submission(const ReadTransaction& transaction,
+                                                             const SubmissionId& from);
+// To the next id in order; false: that was the last there can be.
+bool advance(SubmissionId& id);
+
 // Whether records of this submission count: it is accepted or withdrawn.
 bool claims_count(const rows::Submission& row);
 // "pending", "accepted", "refused", "withdrawn".

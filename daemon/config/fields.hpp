@@ -50,6 +50,8 @@ void visit_fields(Visitor& visitor, Vault& vault) {
     visitor.number("readings_per_account_hour", vault.readings_per_account_hour, 1, 1'000'000'000);
     visitor.number("acts_per_account_minute", vault.acts_per_account_minute, 1, 1'000'000'000);
     visitor.number("envelope_overlap_days", vault.envelope_overlap_days, 1, 3650);
+    visitor.number("scrub_hour", vault.scrub_hour, 0, 23);
+    visitor.size("scrub_bytes_per_second", vault.scrub_bytes_per_second, 64 * kKiB, 64 * kGiB);
 }
 
 template <class Visitor>

@@ -31,6 +31,7 @@
 #include "daemon/vault/leaf_journal.hpp"
 #include "daemon/vault/metrics.hpp"
 #include "daemon/vault/peer_link.hpp"
+#include "daemon/vault/scrub.hpp"
 #include "daemon/vault/startup.hpp"
 #include "daemon/vault/status.hpp"
 #include "daemon/vault/sweep.hpp"
@@ -166,6 +167,7 @@ int run(int argc, char** argv) {
         Uploads uploads(context, [&intake](ExchangePointer exchange) { return intake.accept(std::move(exchange)); });
         Delivery delivery(context);
         Sweep sweep(context, intake, uploads);
+        Scrub scrub(context, [&damage](const std::string& what) { damage.tell(what); });
         intake.on_parcels = [&delivery] { delivery.wake(); };
         intake.on_leftovers = [&sweep] { sweep.wake(); };
         uploads.on_leftovers = [&sweep] { sweep.wake(); };
@@ -267,6 +269,7 @@ int run(int argc, char** argv) {
             spawn(keep(courier));
             spawn(inspectors.run());
             spawn(sweep.run());
+            spawn(scrub.run());
             ready = true;
             service.ready();
             service.log(Level::notice, "ready: " + config.node + ", " +
@@ -348,6 +351,7 @@ int run(int argc, char** argv) {
             delivery.stop();
             inspectors.stop();
             sweep.stop();
+            scrub.stop();
             while (gateway.linked() || courier.linked()) {
                 auto waiting = pause(std::chrono::milliseconds(10));
                 co_await std::move(waiting);
@@ -361,7 +365,19 @@ int run(int argc, char** argv) {
                 spawn(drain());
             }
         });
+        asio::signal_set wishes(io, SIGUSR1);
+        const auto heed_wishes = [&]() -> asio::awaitable<void> {
+            for (;;) {
+                auto waiting = wishes.async_wait(kAsTuple);
+                const auto [failed, number] = co_await std::move(waiting);
+                if (failed) {
+                    co_return;
+                }
+                scrub.wake();
+            }
+        };
         spawn(start());
+        spawn(heed_wishes());
         spawn(look_for_revocations());
         spawn(expire_uploads());
         spawn(flush_counted());

@@ -18,13 +18,6 @@ namespace {
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kIdsPerLook = 64;
 
-// The next id in order, for a visit that goes on behind this one.
-storage::SubmissionId after(storage::SubmissionId id) {
-    for (auto octet = id.rbegin(); octet != id.rend() && ++*octet == 0; ++octet) {
-    }
-    return id;
-}
-
 }  // namespace
 
 Sweep::Sweep(Context& context, const Intake& intake, const Uploads& uploads)
@@ -171,7 +164,10 @@ asio::awaitable<Result<void>> Sweep::sweep_rows() {
                 }
             }
         }
-        from = after(ids.back());
+        from = ids.back();
+        if (!storage::advance(from)) {
+            co_return Result<void>{};
+        }
     }
 }
 
