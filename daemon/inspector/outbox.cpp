@@ -78,8 +78,8 @@ void Outbox::flush() {
 void Outbox::add_record(const policies::Catalog& catalog, std::uint64_t line, const policies::CheckedRecord& record,
                         const boundary::RecordOperation* operation) {
     const std::size_t closing = (operation == nullptr ? 0 : operation->ByteSizeLong() + kFieldOverhead) +
-                                kRecordOverhead + 2 * (record.subject.size() + record.deciding_unit.size()) +
-                                record.number.size() + record.source_unit.size() + 4 * kFieldOverhead;
+                                kRecordOverhead + 2 * record.subject.size() + record.deciding_unit.size() +
+                                record.number.size() + 4 * kFieldOverhead;
     if (records_size_ + kRecordOverhead + closing > kBatchSizeBytes) {
         flush_records();
     }
@@ -88,7 +88,6 @@ void Outbox::add_record(const policies::Catalog& catalog, std::uint64_t line, co
         records_size_ += catalog.version.size() + kFieldOverhead;
     }
     auto* part = records_.mutable_records()->add_records();
-    part->Clear();
     part->set_line(line);
     records_size_ += closing;
     for (std::size_t i = 0; i < record.values.size(); ++i) {
@@ -96,30 +95,24 @@ void Outbox::add_record(const policies::Catalog& catalog, std::uint64_t line, co
         if (value.empty()) {
             continue;
         }
-        const auto& code = catalog.fields[i].code;
-        const std::size_t size = value.size() + code.size() + kFieldOverhead;
+        const std::size_t size = value.size() + kFieldOverhead;
         if (records_size_ + size > kBatchSizeBytes) {
             // What does not fit goes on in the next packet; a value is never cut.
             part->set_continued(true);
             flush_records();
             records_.mutable_records()->set_catalog_version(catalog.version);
             part = records_.mutable_records()->add_records();
-            part->Clear();
             part->set_line(line);
             records_size_ += closing;
         }
-        auto* field = part->add_fields();
-        field->set_code(code);
-        field->set_value(value.data(), value.size());
+        part->add_fields(static_cast<std::uint32_t>(i));
+        part->add_values(value.data(), value.size());
         records_size_ += size;
     }
-    const auto text = [](std::string_view view) { return std::string{view}; };
-    part->set_subject(text(record.subject));
-    part->add_identity(text(record.deciding_unit));
-    part->add_identity(text(record.number));
-    part->add_identity(text(record.subject));
-    part->set_deciding_unit(text(record.deciding_unit));
-    part->set_source_unit(text(record.source_unit));
+    part->set_subject(record.subject.data(), record.subject.size());
+    for (const std::string_view identity : {record.deciding_unit, record.number, record.subject}) {
+        part->add_identity(identity.data(), identity.size());
+    }
     part->set_warned(record.warned);
     if (record.due) {
         const auto days = [](policies::Day day) { return static_cast<std::int32_t>(day.time_since_epoch().count()); };

@@ -37,7 +37,7 @@ RecordReader::RecordReader(const boundary::CatalogDescription& catalog, ByteView
     std::ranges::sort(codes_, crypto::canonical_less);
     codes_.erase(std::unique(codes_.begin(), codes_.end()), codes_.end());
     for (const auto& field : catalog.fields()) {
-        told_order_.push_back(find(field.code()));
+        places_.push_back(find(field.code()));
     }
     source_unit_ = find(catalog.source_unit_field());
     deciding_unit_ = find(catalog.deciding_unit_field());
@@ -55,7 +55,6 @@ void RecordReader::begin_record(std::uint64_t line) {
     kept_.clear();
     told_ = 0;
     size_bytes_ = 0;
-    expected_ = 0;
 }
 
 Result<void> RecordReader::read(const boundary::RecordBatch& batch, std::vector<PreparedRecord>& records,
@@ -69,18 +68,21 @@ Result<void> RecordReader::read(const boundary::RecordBatch& batch, std::vector<
         } else if (part.line() != line_) {
             return Errc::unexpected;
         }
-        for (const auto& told : part.fields()) {
-            // In the catalog's order, with gaps: the next one is nearly always one of the next.
-            while (expected_ < told_order_.size() && codes_[told_order_[expected_]] != told.code()) {
-                ++expected_;
-            }
-            const std::size_t field = expected_ < told_order_.size() ? told_order_[expected_++] : find(told.code());
-            size_bytes_ += told.code().size() + told.value().size();
-            if (field == kNoField || told.value().empty() || size_bytes_ > kRecordSizeBytesMax ||
-                !values_[field].empty() || !crypto::is_utf8(told.value())) {
+        if (part.fields_size() != part.values_size()) {
+            return Errc::unexpected;
+        }
+        for (int i = 0; i < part.fields_size(); ++i) {
+            const std::string& told = part.values(i);
+            if (part.fields(i) >= places_.size()) {
                 return Errc::unexpected;
             }
-            values_[field] = told.value();
+            const std::size_t field = places_[part.fields(i)];
+            size_bytes_ += codes_[field].size() + told.size();
+            if (told.empty() || size_bytes_ > kRecordSizeBytesMax || !values_[field].empty() ||
+                !crypto::is_utf8(told)) {
+                return Errc::unexpected;
+            }
+            values_[field] = told;
             ++told_;
         }
         open_ = part.continued();

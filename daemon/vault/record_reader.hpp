@@ -86,9 +86,9 @@ private:
     crypto::HmacSha256 index_key_;
     std::string unit_;
     std::vector<std::string> may_speak_for_;
-    std::vector<std::string> codes_;       // the catalog's fields in canonical order: places in it name a field below
-    std::vector<std::size_t> told_order_;  // the fields in the catalog's order, in which inspectors tell them
-    std::size_t expected_ = 0;             // in told_order_
+    std::vector<std::string> codes_;  // the catalog's fields in canonical order: places in it name a field below
+    std::vector<std::size_t>
+        places_;  // of the fields in the order of the catalog's description, as inspectors number them
     std::size_t source_unit_;
     std::size_t deciding_unit_;
     bool open_ = false;  // a record is being told in parts

@@ -42,11 +42,13 @@ struct Told {
 void take(const boundary::InspectorReply& reply, Told& told) {
     for (const auto& record : reply.records().records()) {
         told.text += std::to_string(record.line());
-        for (const auto& field : record.fields()) {
-            require(catalog().find(field.code()) != policies::kNoField && !field.value().empty());
-            require(policies::find_malformed_utf8(field.value()) == std::string_view::npos);
-            require(policies::find_forbidden(field.value(), true) == 0);
-            told.text += "|" + field.code() + "=" + field.value();
+        require(record.fields_size() == record.values_size());
+        for (int i = 0; i < record.fields_size(); ++i) {
+            const std::string& value = record.values(i);
+            require(record.fields(i) < catalog().fields.size() && !value.empty());
+            require(policies::find_malformed_utf8(value) == std::string_view::npos);
+            require(policies::find_forbidden(value, true) == 0);
+            told.text += "|" + catalog().fields[record.fields(i)].code + "=" + value;
         }
         if (!record.continued()) {
             require(record.line() > told.last_line);

@@ -62,8 +62,8 @@ TEST_F(SessionTest, ReadsWhatOpensslSigns) {
         EXPECT_EQ(told.records[49].size(), 17u);
         EXPECT_EQ(told.last_parts[0].line(), 2u);
         EXPECT_EQ(told.last_parts[0].subject(), "91350100M000100Y43");
-        EXPECT_EQ(told.last_parts[0].deciding_unit(), "11100000MB0143028R");
         ASSERT_EQ(told.last_parts[0].identity_size(), 3);
+        EXPECT_EQ(told.last_parts[0].identity(0), "11100000MB0143028R");
         EXPECT_EQ(told.last_parts[0].identity(1), "丹市监处罚〔2026〕1号");
     }
 }

@@ -156,6 +156,13 @@ public:
         do {
             replies.push_back(receive());
         } while (replies.back().has_pack_loaded() && replies.back().pack_loaded().more());
+        std::vector<std::string> codes;
+        for (const auto& reply : replies) {
+            for (const auto& field : reply.pack_loaded().catalog().fields()) {
+                codes.push_back(field.code());
+            }
+        }
+        codes_[replies.front().pack_loaded().catalog().version()] = std::move(codes);
         return replies;
     }
 
@@ -259,12 +266,14 @@ private:
             } else if (reply.has_signer()) {
                 told.signers[reply.signer().layer()] = reply.signer();
             } else if (reply.has_records()) {
+                const auto& codes = codes_.at(reply.records().catalog_version());
                 for (const auto& part : reply.records().records()) {
                     if (!open) {
                         told.records.emplace_back();
                     }
-                    for (const auto& field : part.fields()) {
-                        EXPECT_TRUE(told.records.back().emplace(field.code(), field.value()).second);
+                    EXPECT_EQ(part.fields_size(), part.values_size());
+                    for (int i = 0; i < part.fields_size(); ++i) {
+                        EXPECT_TRUE(told.records.back().emplace(codes.at(part.fields(i)), part.values(i)).second);
                     }
                     open = part.continued();
                     if (!open) {
@@ -282,6 +291,7 @@ private:
         }
     }
 
+    std::map<std::string, std::vector<std::string>> codes_;  // of each version of the catalog, in its order
     std::optional<crypto::GcmOpener> opener_;
     std::unique_ptr<boundary::BlockingChannel> channel_;
     std::thread thread_;

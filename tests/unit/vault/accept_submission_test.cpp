@@ -221,8 +221,7 @@ TEST_F(AcceptSubmission, RefusesRecordsOfAnotherUnitWhateverTheInspectorSaysOfTh
     misbehave([](boundary::InspectorReply& reply) {
         if (reply.has_records()) {
             for (auto& record : *reply.mutable_records()->mutable_records()) {
-                record.set_deciding_unit(std::string(kUnit));
-                record.set_source_unit(std::string(kUnit));
+                record.set_identity(0, std::string(kUnit));
             }
         }
         return true;
@@ -300,7 +299,7 @@ TEST_F(AcceptSubmission, RefusesAHostileInspectorsWordsAndKeepsNothing) {
         {"a field that the catalog does not have",
          [](boundary::InspectorReply& reply) {
              if (reply.has_records()) {
-                 reply.mutable_records()->mutable_records(0)->mutable_fields(0)->set_code("OTHER");
+                 reply.mutable_records()->mutable_records(0)->set_fields(0, 4);
              }
              return true;
          }},

@@ -19,7 +19,8 @@ boundary::InspectorReply records(int count, int fields, const std::string& value
         record.set_line(static_cast<std::uint64_t>(i) + 1);
         record.set_continued(i % 2 == 0);
         for (int k = 0; k < fields; ++k) {
-            record.add_fields()->set_value(value);
+            record.add_fields(static_cast<std::uint32_t>(k));
+            record.add_values(value);
         }
     }
     return reply;

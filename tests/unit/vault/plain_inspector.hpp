@@ -282,11 +282,9 @@ private:
             }
             auto* record = records.mutable_records()->add_records();
             record->set_line(line);
-            const char* codes[] = {"NUMBER", "SUBJECT", "VALUE", "UNIT"};
-            for (std::size_t i = 0; i < 4; ++i) {
-                auto* field = record->add_fields();
-                field->set_code(codes[i]);
-                field->set_value(cells[i]);
+            for (std::uint32_t i = 0; i < 4; ++i) {
+                record->add_fields(i);
+                record->add_values(cells[i]);
             }
             record->set_subject(cells[1]);
             record->add_identity(cells[3]);

@@ -1,6 +1,8 @@
 // CHK-02: of what an inspector tells, the vault makes the canonical bytes itself.
 #include "daemon/vault/record_reader.hpp"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "daemon/boundary/error.hpp"
@@ -12,11 +14,13 @@ namespace {
 const Bytes kIndexKey(32, 4);
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
+constexpr std::string_view kCodes[] = {"NAME", "UNIT", "SOURCE", "B_LAST", "A_FIRST"};
+
 boundary::CatalogDescription catalog() {
     boundary::CatalogDescription catalog;
     catalog.set_name("catalog");
-    for (const auto* code : {"NAME", "UNIT", "SOURCE", "B_LAST", "A_FIRST"}) {
-        catalog.add_fields()->set_code(code);
+    for (const auto code : kCodes) {
+        catalog.add_fields()->set_code(std::string(code));
     }
     catalog.set_deciding_unit_field("UNIT");
     catalog.set_source_unit_field("SOURCE");
@@ -27,8 +31,9 @@ boundary::Record& add_part(boundary::RecordBatch& batch, std::uint64_t line, con
     auto& part = *batch.add_records();
     part.set_line(line);
     for (const auto& [code, value] : fields) {
-        part.add_fields()->set_code(code);
-        part.mutable_fields()->rbegin()->set_value(value);
+        // A code of no field becomes the first number that no field has.
+        part.add_fields(static_cast<std::uint32_t>(std::ranges::find(kCodes, code) - std::begin(kCodes)));
+        part.add_values(value);
     }
     part.set_subject("subject");
     part.add_identity("u");
@@ -77,8 +82,8 @@ TEST_F(RecordReaderTest, PutsARecordTogetherThatComesInSeveralBatches) {
         add_part(*batch, 4, fields).set_continued(true);
         ASSERT_TRUE(read(*batch));
         EXPECT_FALSE(reader_.complete());
-        for (auto& field : *batch->mutable_records(0)->mutable_fields()) {
-            field.set_value(std::string(field.value().size(), '!'));
+        for (auto& value : *batch->mutable_records(0)->mutable_values()) {
+            value.assign(value.size(), '!');
         }
     }
     ASSERT_TRUE(read(4, {{"A_FIRST", "a"}}));
@@ -98,6 +103,17 @@ TEST_F(RecordReaderTest, BelievesNoFieldThatIsUnknownRepeatedEmptyOrNoText) {
         boundary::RecordBatch batch;
         add_part(batch, 1, wrong[i]);
         EXPECT_EQ(reader.read(batch, records_, defects_).error(), boundary::Errc::unexpected) << "case " << i;
+    }
+    // A value of no field, and a field without a value.
+    for (const int values : {0, 2}) {
+        RecordReader reader(catalog_, kIndexKey, "u", {});
+        boundary::RecordBatch batch;
+        auto& part = add_part(batch, 1, {{"UNIT", "u"}});
+        part.mutable_values()->Clear();
+        for (int i = 0; i < values; ++i) {
+            part.add_values("u");
+        }
+        EXPECT_EQ(reader.read(batch, records_, defects_).error(), boundary::Errc::unexpected) << values;
     }
     // In two parts as well.
     boundary::RecordBatch first;
