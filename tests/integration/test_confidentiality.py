@@ -1,52 +1,17 @@
 """Nobody between city and province reads along: not on the line, not on the disk, and not behind the TLS connection that
 somebody else may end. A canary person is looked for in every byte. ENC-01, IDN-02, CHK-08."""
-import base64
 import pathlib
 import socket
 import unittest
 import urllib.parse
 
+from tests.support.canary import canary_file, readable
 from tests.support.demo import DemoCase, run, wait_until
 from tests.support.peers import Impostor, Relay
-from tests.support.records import identity_number
-
-NAME = "卞某鸮某骉"  # characters that come together in nobody's name
-NUMBER = identity_number("219900190001015", 7)
-
-
-def forms(text):
-    """The ways in which a text may stand in a stream of bytes without being protected."""
-    plain = {text.encode(encoding) for encoding in ("utf-8", "gb18030", "utf-16-le", "utf-16-be")}
-    found = set(plain)
-    for octets in plain:
-        found |= {octets.hex().encode(), octets.hex().upper().encode()}
-        for shift in range(3):  # base64 of it, wherever it begins; without the ends, which hang on what is beside it
-            coded = base64.b64encode(b"\0" * shift + octets)
-            found.add(coded[-(-shift * 4 // 3):len(coded) - 4])
-    found.add("".join(f"\\u{ord(c):04x}" for c in text).encode())
-    return found
-
-
-NEEDLES = forms(NAME) | forms(NUMBER)
-
-
-def readable(octets):
-    return [needle for needle in NEEDLES if needle in octets]
-
 
 class Confidentiality(DemoCase):
-    def canary(self, records=1):
-        """A signed file with the canary among its records."""
-        row = self.demo.row(CF_XDR_LB="自然人", CF_XDR_MC=NAME, CF_XDR_SHXYM="", CF_FRDB="", CF_XDR_ZJLX="身份证",
-                            CF_XDR_ZJHM=NUMBER)
-        header = self.demo.header + [name for name in ("CF_XDR_ZJLX", "CF_XDR_ZJHM") if name not in self.demo.header]
-        lines = [",".join(header)]
-        for fields in [row] + [self.demo.row() for _ in range(records - 1)]:
-            lines.append(",".join(fields.get(name, "") for name in header))
-        return self.demo.sign("\r\n".join(lines).encode() + b"\r\n")
-
     def sent(self, records):
-        file = self.canary(records)
+        file = canary_file(self.demo, records)
         self.assertTrue(readable(file.read_bytes()), "what is looked for can be found")
         answer = self.demo.put(file)
         self.assertEqual(answer.status, 201, answer)
@@ -110,7 +75,7 @@ class Confidentiality(DemoCase):
         self.assertGreater(seen, 20)
 
     def test_a_node_does_not_speak_in_the_clear(self):
-        file = self.canary().read_bytes()
+        file = canary_file(self.demo).read_bytes()
         before = len(self.demo.leaves("PROVINCE"))
         for request in (b"PUT /v1/submissions/administrative-penalty/city.province.1 HTTP/1.1\r\nHost: x\r\n"
                         b"Content-Length: %d\r\n\r\n" % len(file) + file, b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n"):
