@@ -79,6 +79,9 @@ struct Vault {
     // How long an envelope certificate still counts once a newer one for the same kind of key has begun. 1 to 3650.
     // Longer than any link below has ever been down: parcels wait as they were encrypted.
     std::uint32_t envelope_overlap_days = 90;
+    // Parcels of one route that may wait for the level above. 1 to 1000000000. At 70 % a warning; at the limit files
+    // that would make another answer 503 until some are delivered. What is handed in already is not touched.
+    std::uint64_t backlog_limit_parcels = 1'000'000;
 
     bool operator==(const Vault&) const = default;
 };

@@ -50,6 +50,7 @@ void visit_fields(Visitor& visitor, Vault& vault) {
     visitor.number("readings_per_account_hour", vault.readings_per_account_hour, 1, 1'000'000'000);
     visitor.number("acts_per_account_minute", vault.acts_per_account_minute, 1, 1'000'000'000);
     visitor.number("envelope_overlap_days", vault.envelope_overlap_days, 1, 3650);
+    visitor.number("backlog_limit_parcels", vault.backlog_limit_parcels, 1, 1'000'000'000);
 }
 
 template <class Visitor>
