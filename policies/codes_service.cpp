@@ -91,6 +91,14 @@ constexpr CodeText kCodes[] = {
     {"XF-6009", 429, Retry::later, "Too many files at once", "同时报送过多",
      "This account is handing in as many files at the same time as it may.", "本账户同时报送的文件数已达上限。",
      "Wait until one of them is finished.", "请等待其中一份完成后再报送。"},
+    {"XF-6011", 503, Retry::later, "Too much waits for the level above", "待上送积压已满",
+     "The level above has not taken what waits for it on route {0}: {1} parcels, as many as may wait. Until some are "
+     "delivered no further files are taken; reading still works.",
+     "线路 {0} 上待送上级节点的数据包已积压至上限 {1} 个；在部分送达之前不再接收新文件，仍可查询。",
+     "Send the same file again after the time given in Retry-After; files that have a receipt are safe. The credit "
+     "centre finds the reason with `xinfu sync status`.",
+     "请在 Retry-After 所示时间后重新发送同一文件；已取得回执的文件不受影响。信用中心可用 xinfu sync status "
+     "查看原因。"},
 
     {"XF-7001", 503, Retry::later, "Parcel out of sequence", "包序号不连续",
      "Parcel {0} was sent; the route expects {1}.", "收到第 {0} 号包，该线路应为第 {1} 号。",
@@ -144,6 +152,11 @@ constexpr CodeText kCodes[] = {
      "The parcel came in the clear; between nodes parcels travel encrypted for the receiving node.",
      "数据包未加密；节点之间的数据包须以接收节点的加密证书加密。",
      "Give the sending node's route this node's envelope certificate.", "请在发送节点的线路中配置本节点的加密证书。"},
+    {"XF-7020", 0, Retry::later, "Much waits for the level above", "待上送积压较多",
+     "On route {0} {1} parcels wait for the level above; at {2} no further files are taken.",
+     "线路 {0} 上有 {1} 个数据包等待上送；达到 {2} 个时将不再接收新文件。",
+     "See with `xinfu sync status` why the level above takes them slowly or not at all. Delivery goes on by itself.",
+     "请用 xinfu sync status 查看上级节点接收缓慢或中断的原因；恢复后将自动继续传送。"},
 };
 
 }  // namespace

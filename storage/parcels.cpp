@@ -92,6 +92,10 @@ Result<void> put_route(WriteTransaction& transaction, std::string_view route, co
     return codec::write(transaction, Table::routes, as_bytes(route), state);
 }
 
+std::uint64_t waiting_parcels(const rows::RouteState& state) {
+    return state.next_sequence() - 1 - state.delivered() - state.refused();
+}
+
 Result<std::optional<rows::Parcel>> find_parcel(const ReadTransaction& transaction, std::string_view route,
                                                 std::uint64_t sequence) {
     return codec::read<rows::Parcel>(transaction, Table::parcels, parcel_key(route, sequence));

@@ -28,6 +28,8 @@ std::optional<rows::ParcelName> parse_parcel_name(std::string_view name);
 // A route nothing was sent on yet has next_sequence 1.
 Result<rows::RouteState> find_route(const ReadTransaction& transaction, std::string_view route);
 Result<void> put_route(WriteTransaction& transaction, std::string_view route, const rows::RouteState& state);
+// Parcels that the level above has neither taken nor refused.
+std::uint64_t waiting_parcels(const rows::RouteState& state);
 
 Result<std::optional<rows::Parcel>> find_parcel(const ReadTransaction& transaction, std::string_view route,
                                                 std::uint64_t sequence);

@@ -27,9 +27,12 @@ void say_links(const json::object& status) {
         const json::object& link = value.get_object();
         const std::string route = text_of(link, "route") + " -> " + text_of(link, "url");
         const std::string backlog = std::to_string(number_of(link, "backlog"));
+        const std::string limit = std::to_string(number_of(link, "backlog_limit"));
         const std::string delivered = std::to_string(number_of(link, "delivered"));
-        say({route + ": " + text_of(link, "state") + ", " + delivered + " delivered, " + backlog + " waiting",
-             route + "：" + text_of(link, "state") + "，已送达 " + delivered + "，待送 " + backlog});
+        say({route + ": " + text_of(link, "state") + ", " + delivered + " delivered, " + backlog + " of at most " +
+                 limit + " waiting",
+             route + "：" + text_of(link, "state") + "，已送达 " + delivered + "，待送 " + backlog + "（上限 " + limit +
+                 "）"});
     }
 }
 

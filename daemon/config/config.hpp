@@ -83,6 +83,9 @@ struct Vault {
     std::uint32_t scrub_hour = 2;
     // How fast that goes at most. 64 KiB to 64 GiB a second.
     std::uint64_t scrub_bytes_per_second = std::uint64_t{64} << 20;
+    // Parcels of one route that may wait for the level above. 1 to 1000000000. At 70 % a warning; at the limit files
+    // that would make another answer 503 until some are delivered. What is handed in already is not touched.
+    std::uint64_t backlog_limit_parcels = 1'000'000;
 
     bool operator==(const Vault&) const = default;
 };

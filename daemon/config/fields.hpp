@@ -52,6 +52,7 @@ void visit_fields(Visitor& visitor, Vault& vault) {
     visitor.number("envelope_overlap_days", vault.envelope_overlap_days, 1, 3650);
     visitor.number("scrub_hour", vault.scrub_hour, 0, 23);
     visitor.size("scrub_bytes_per_second", vault.scrub_bytes_per_second, 64 * kKiB, 64 * kGiB);
+    visitor.number("backlog_limit_parcels", vault.backlog_limit_parcels, 1, 1'000'000'000);
 }
 
 template <class Visitor>

@@ -335,6 +335,7 @@ Response render_status(const boundary::StatusView& view) {
         entry["url"] = safe(link.url());
         entry["state"] = safe(link.state());
         entry["backlog"] = link.backlog();
+        entry["backlog_limit"] = link.backlog_limit();
         entry["next_sequence"] = link.next_sequence();
         entry["delivered"] = link.delivered();
         entry["oldest"] = time_or_null(link.oldest_ms());

@@ -8,6 +8,7 @@
 #include "daemon/boundary/error.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/vault/active_policies.hpp"
+#include "daemon/vault/backlog.hpp"
 #include "daemon/vault/counted_leaves.hpp"
 #include "daemon/vault/inspector_pool.hpp"
 #include "daemon/vault/metrics.hpp"
@@ -102,7 +103,33 @@ std::optional<boundary::Problem> Intake::Submission::admit() {
     if (context_.ledger.engine().disk_free_bytes() < context_.config.vault.disk_reserve_bytes) {
         return problem("XF-6002", {}, 60);
     }
-    return std::nullopt;
+    return too_much_waits();
+}
+
+// Known before the body comes only of what would surely be refused for it at the commit: checks and files that wait
+// for an approval make no parcel, and a name that is taken is a repetition or a conflict.
+std::optional<boundary::Problem> Intake::Submission::too_much_waits() const {
+    const Candidate& candidate = *candidate_;
+    if (candidate.check_only ||
+        std::ranges::all_of(candidate.versions, [](const auto* version) { return waits_for_approval(*version); })) {
+        return std::nullopt;
+    }
+    const auto snapshot = context_.ledger.engine().snapshot();
+    auto refusal =
+        snapshot ? backlog_refusal(context_, **snapshot) : Result<std::optional<boundary::Problem>>(snapshot.error());
+    if (!refusal) {
+        return problem_of(refusal.error());
+    }
+    if (*refusal) {
+        const auto taken = name_is_taken();
+        if (!taken) {
+            return problem_of(taken.error());
+        }
+        if (*taken) {
+            return std::nullopt;
+        }
+    }
+    return std::move(*refusal);
 }
 
 asio::awaitable<void> Intake::Submission::run() {

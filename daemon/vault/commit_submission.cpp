@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "daemon/config/config.hpp"
+#include "daemon/vault/backlog.hpp"
 #include "daemon/vault/exchange.hpp"
 #include "daemon/vault/operations.hpp"
 #include "daemon/vault/parcel_builder.hpp"
@@ -20,10 +21,6 @@ constexpr std::size_t kNotesSweptMax = 10000;
 
 using storage::rows::Submission;
 using Outcome = boundary::SubmissionOutcome;
-
-bool needs_approval(const boundary::CatalogDescription& catalog) {
-    return std::ranges::find(catalog.approvals(), "submit") != catalog.approvals().end();
-}
 
 void to_row(const boundary::Counts& counts, storage::rows::Counts& row) {
     row.set_records(counts.records());
@@ -66,6 +63,10 @@ void set_bytes(Field& field, ByteView bytes) {
 
 }  // namespace
 
+bool waits_for_approval(const boundary::CatalogDescription& catalog) {
+    return std::ranges::find(catalog.approvals(), "submit") != catalog.approvals().end();
+}
+
 crypto::Digest to_digest(ByteView bytes) {
     crypto::Digest digest{};
     assert(bytes.size() == digest.size());
@@ -101,7 +102,7 @@ Result<void> CommitSubmission::apply(storage::Batch& batch, const Candidate& can
     if (candidate.problem) {
         return refuse(batch, candidate, *candidate.problem, true, decision);
     }
-    if (candidate.operations && needs_approval(*candidate.catalog)) {
+    if (candidate.operations && waits_for_approval(*candidate.catalog)) {
         return refuse(batch, candidate, problem("XF-5029"), true, decision);
     }
     Findings findings;
@@ -347,7 +348,18 @@ Result<void> CommitSubmission::accept(storage::Batch& batch, const Candidate& ca
         return {};
     }
     auto& transaction = batch.transaction();
-    const bool pending = needs_approval(*candidate.catalog);
+    const bool pending = waits_for_approval(*candidate.catalog);
+    if (!pending) {
+        // Others may have taken the last places since this file was let in.
+        auto refusal = backlog_refusal(context_, transaction);
+        if (!refusal) {
+            return refusal.error();
+        }
+        if (*refusal) {
+            decision.problem = std::move(**refusal);
+            return {};
+        }
+    }
     decision.kind = pending ? Outcome::PENDING : Outcome::CREATED;
     decision.id = candidate.id;
 

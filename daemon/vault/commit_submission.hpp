@@ -147,6 +147,9 @@ private:
     const NodeCertificates& certificates_;
 };
 
+// Files of this catalog are sent on only once somebody has approved them.
+bool waits_for_approval(const boundary::CatalogDescription& catalog);
+
 // Inside a transaction and for receipts alike.
 crypto::Digest to_digest(ByteView bytes);  // precondition: 32 bytes
 

@@ -489,6 +489,7 @@ std::vector<boundary::LinkView> Delivery::links() const {
         view.set_route(name);
         view.set_node(route->config.node);
         view.set_url(route->config.url);
+        view.set_backlog_limit(context_.config.vault.backlog_limit_parcels);
         view.set_state(route->failures >= 2 && route->unanswered ? "unreachable"
                        : route->failures > 0                     ? "retrying"
                        : route->sending > 0                      ? "delivering"
@@ -500,7 +501,7 @@ std::vector<boundary::LinkView> Delivery::links() const {
             if (const auto state = storage::find_route(**snapshot, name)) {
                 view.set_next_sequence(state->next_sequence());
                 view.set_delivered(state->delivered());
-                view.set_backlog(state->next_sequence() - 1 - state->delivered() - state->refused());
+                view.set_backlog(storage::waiting_parcels(*state));
                 view.set_last_success_ms(state->last_success_ms());
                 const auto oldest = storage::find_parcel(**snapshot, name, state->first_open());
                 if (oldest && *oldest) {

@@ -137,12 +137,12 @@ asio::awaitable<void> get_status(GatewayServices& services, RequestPointer reque
 }
 
 asio::awaitable<void> get_metrics(GatewayServices& services, RequestPointer request) {
+    const bool ready = services.ready();  // measures, too
     boundary::MetricsView all;
     services.context.metrics.fill(all);
     if (const auto filled = fill_quality(services.context, all); !filled) {
         services.context.metrics.add("xinfu_vault_faults_total");  // the others are told nevertheless
     }
-    const bool ready = services.ready();
     int at = 0;
     do {
         GatewayReply reply;

@@ -23,6 +23,7 @@
 #include "daemon/boundary/walls.hpp"
 #include "daemon/vault/accept_submission.hpp"
 #include "daemon/vault/active_policies.hpp"
+#include "daemon/vault/backlog.hpp"
 #include "daemon/vault/counted_leaves.hpp"
 #include "daemon/vault/courier_endpoint.hpp"
 #include "daemon/vault/damage.hpp"
@@ -48,6 +49,7 @@ constexpr std::chrono::seconds kRevocationLook{20};  // a revoked certificate st
 constexpr std::chrono::seconds kCountedFlush{5};
 constexpr std::chrono::minutes kUploadsLook{10};
 constexpr std::chrono::seconds kStatusLine{5};
+constexpr std::chrono::seconds kBacklogLook{1};
 constexpr std::chrono::milliseconds kLedgerWatch{100};
 
 asio::awaitable<void> pause(std::chrono::milliseconds time) {
@@ -323,6 +325,20 @@ int run(int argc, char** argv) {
                 co_await std::move(waiting);
             }
         };
+        const auto watch_backlog = [&]() -> asio::awaitable<void> {
+            BacklogWatch watch([&service](Level level, const std::string& text, const std::string& code) {
+                boundary::LogFields fields;
+                fields.code = code;
+                service.log(level, text, fields);
+            });
+            for (;;) {
+                if (ready) {
+                    watch.look(delivery.links());
+                }
+                auto waiting = pause(kBacklogLook);
+                co_await std::move(waiting);
+            }
+        };
         // What is on disk is unknown after a failed commit: no answer is honest any more, and the next start finds
         // out.
         const auto watch_ledger = [&]() -> asio::awaitable<void> {
@@ -392,6 +408,7 @@ int run(int argc, char** argv) {
         spawn(expire_uploads());
         spawn(flush_counted());
         spawn(show_status());
+        spawn(watch_backlog());
         spawn(watch_ledger());
         io.run();
         if (exit_code == EXIT_SUCCESS) {

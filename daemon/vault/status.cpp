@@ -6,6 +6,7 @@
 #include "daemon/config/config.hpp"
 #include "daemon/vault/active_policies.hpp"
 #include "daemon/vault/authorisation.hpp"
+#include "daemon/vault/backlog.hpp"
 #include "daemon/vault/exchange.hpp"
 #include "daemon/vault/metrics.hpp"
 
@@ -31,6 +32,9 @@ boundary::StatusView Status::view() const {
     std::uint64_t backlog = 0;
     for (auto& link : links_()) {
         backlog += link.backlog();
+        if (auto warning = backlog_warning(link)) {
+            *view.add_warnings() = std::move(*warning);
+        }
         if (link.has_last_problem()) {
             *view.add_warnings() = link.last_problem();
         }
@@ -82,6 +86,7 @@ void Status::measure(bool ready) const {
     for (const auto& link : links_()) {
         const std::string label = "{route=\"" + link.route() + "\"}";
         metrics.set("xinfu_link_backlog_parcels" + label, static_cast<double>(link.backlog()));
+        metrics.set("xinfu_link_backlog_limit_parcels" + label, static_cast<double>(link.backlog_limit()));
         metrics.set("xinfu_link_delivered_parcels_total" + label, static_cast<double>(link.delivered()));
         metrics.set("xinfu_link_up" + label, link.state() == "unreachable" ? 0 : 1);
         metrics.set("xinfu_link_oldest_parcel_time_seconds" + label, static_cast<double>(link.oldest_ms()) / 1000);

@@ -34,6 +34,7 @@ public:
 
 private:
     std::optional<boundary::Problem> admit();
+    std::optional<boundary::Problem> too_much_waits() const;
     Result<bool> name_is_taken() const;
     asio::awaitable<void> answer_refused(boundary::Problem what);
     asio::awaitable<void> work();

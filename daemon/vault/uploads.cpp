@@ -14,6 +14,7 @@
 #include "daemon/config/config.hpp"
 #include "daemon/vault/active_policies.hpp"
 #include "daemon/vault/authorisation.hpp"
+#include "daemon/vault/backlog.hpp"
 #include "daemon/vault/counted_leaves.hpp"
 #include "daemon/vault/hand_in_upload.hpp"
 #include "daemon/vault/keys.hpp"
@@ -245,6 +246,10 @@ asio::awaitable<void> Uploads::open(ExchangePointer exchange) {
         if (free < context_.config.vault.disk_reserve_bytes ||
             (free - context_.config.vault.disk_reserve_bytes) / 2 < row.length()) {
             why = problem("XF-6002", {}, 60);
+        } else if (auto refusal = backlog_refusal(context_, **snapshot); !refusal) {
+            why = problem_of(refusal.error());
+        } else {
+            why = std::move(*refusal);
         }
     }
     if (why) {

@@ -264,6 +264,39 @@ class Bench:
         self.note("query", f"query by code among {self.node.first['DEPT'] - 1} records of the unit: median, 99th percentile",
                   f"{done['p50_ms']:.2f} ms, {done['p99_ms']:.2f} ms", aim="p99 2 ms at 10 million", result=done)
 
+    def grown(self):
+        """Files of very many records until the node holds as many as a city's: cost of a record, queries, start."""
+        before = self.node.first["DEPT"] - 1
+        costs, rates = [], []
+        for _ in range(self.asked.grown):
+            path = self.one_file(self.asked.grown_rows, 400)
+            self.settle()
+            seconds, stored, report = self.put(path)
+            if stored != self.asked.grown_rows:
+                raise RuntimeError(f"{stored} records stored")
+            rates.append(stored / seconds)
+            costs.append(report["cpu_total"] / stored * 1e6)
+            path.unlink()
+            pathlib.Path(f"{path}.csv").unlink()
+            print(f"    {rates[-1]:.0f} records/s, {costs[-1]:.1f} us of processor time each", flush=True)
+        held = self.node.first["DEPT"] - 1
+        self.note("grown", f"a record's processor time with {before} stored, and with {held - self.asked.grown_rows}",
+                  f"{costs[0]:.1f} us, {costs[-1]:.1f} us", aim="within twice", ratio=costs[-1] / costs[0],
+                  records_per_second=[round(rate) for rate in rates])
+        self.query()
+        vault = int(next(line.split()[1] for line in (self.node.dir / "city" / "pids").read_text().splitlines()
+                         if line.startswith("vault ")))
+        os.kill(vault, 9)
+        began = time.monotonic()
+        ready = self.node.curl("--max-time", "2", "-o", "/dev/null", "-w", "%{http_code}", self.node["CITY_URL"] + "/v1/status")
+        while run(*ready, check=False).stdout != b"200":
+            if time.monotonic() - began > 120:
+                raise RuntimeError("the vault does not come back")
+            time.sleep(0.01)
+        self.note("grown", f"from the end of the vault to its first answer, with {held} records stored",
+                  f"{time.monotonic() - began:.2f} s", aim="1 s")
+        self.idle()
+
     def log(self):
         """Verifying a log against `journalctl --verify` over the same number of entries with the same texts."""
         directory, journal, count = self.work / "log", self.work / "journal", self.asked.log_entries
@@ -302,7 +335,7 @@ class Bench:
                   f"{count / alone:.0f} and {count / second:.0f} entries/s", ratio=peer / alone)
 
 
-STEPS = ("idle", "small-curl", "small-kept", "slow-sync", "big", "bulk", "query", "log")
+STEPS = ("idle", "small-curl", "small-kept", "slow-sync", "big", "bulk", "query", "grown", "log")
 
 
 def bulk_of(text):
@@ -322,6 +355,8 @@ def main():
     parser.add_argument("--curl-files", type=int, nargs=3, default=[500, 2000, 6400], metavar="N", help="by 1, 8 and 64 connections")
     parser.add_argument("--kept-files", type=int, default=20000)
     parser.add_argument("--queries", type=int, default=5000)
+    parser.add_argument("--grown", type=int, default=10, metavar="FILES", help="of --grown-rows each, beside what is stored already")
+    parser.add_argument("--grown-rows", type=int, default=1000000)
     parser.add_argument("--log-entries", type=int, default=1000000)
     parser.add_argument("--idle", type=float, default=0.85, help="start a step when this part of the processors is idle,")
     parser.add_argument("--patience", type=float, default=300, help="or after so many seconds, which is then told")
@@ -329,6 +364,7 @@ def main():
     if asked.quick:
         asked.repeat, asked.big_rows, asked.bulk, asked.curl_files = 1, 4096, [(5000, 400), (2000, 4096)], [20, 80, 256]
         asked.kept_files, asked.queries, asked.log_entries = 500, 200, 5000
+        asked.grown, asked.grown_rows = 2, 5000
     bench = Bench(asked)
     failed = False
     bench.settle()

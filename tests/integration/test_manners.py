@@ -27,6 +27,15 @@ class Manners(DemoCase):
                 self.assertRegex(line, r'^xinfu_[a-z0-9_]+(\{[^}]*\})? [-+0-9.eEinfNa]+$')
         self.assertRegex(text, r"xinfu_\w*submissions_total")
 
+    def test_gauges_are_of_the_moment_of_the_question(self):
+        def entries():
+            return int(re.search(r"^xinfu_log_entries (\d+)$", run("curl", "-s", self.metrics_url() + "/metrics").stdout.decode(), re.M)[1])
+        self.demo.delivered(self.demo.submit(self.demo.penalties(1)).id)  # nothing is on its way any more
+        entries()
+        before = entries()
+        self.demo.submit(self.demo.penalties(1))
+        self.assertGreater(entries(), before)
+
     def test_readiness_goes_and_comes_with_the_vault(self):
         base = self.metrics_url()
         self.demo.kill("vault")

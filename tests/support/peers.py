@@ -3,14 +3,18 @@ import http.server
 import socket
 import ssl
 import threading
+import time
 
 from tests.support.demo import XINFU, run
 
 
 class Relay:
-    """Passes on what a lower node and an upper one say to each other, and keeps every byte of it."""
+    """Passes on what a lower node and an upper one say to each other, and keeps every byte of it. `flowing` cleared: it takes
+    connections and passes on nothing; `pause`: seconds that each `most` octets take."""
 
     def __init__(self, port):
+        self.flowing, self.pause, self.most = threading.Event(), 0, 65536
+        self.flowing.set()
         self.target, self.conversations = ("127.0.0.1", port), []  # [bytes upwards, bytes downwards]
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"https://127.0.0.1:{self.listener.getsockname()[1]}"
@@ -28,11 +32,12 @@ class Relay:
             for source, sink, into in ((lower, upper, kept[0]), (upper, lower, kept[1])):
                 threading.Thread(target=self.pump, args=(source, sink, into), daemon=True).start()
 
-    @staticmethod
-    def pump(source, sink, into):
+    def pump(self, source, sink, into):
         try:
-            while piece := source.recv(65536):
+            while piece := source.recv(self.most):
                 into += piece
+                time.sleep(self.pause)
+                self.flowing.wait()
                 sink.sendall(piece)
             sink.shutdown(socket.SHUT_WR)
         except OSError:

@@ -296,6 +296,33 @@ TEST_F(IncomingParcels, OfAnotherNodesNameOrFarBeyondTheWindowAreNotTaken) {
     EXPECT_EQ(put("town.up.02", stolen.body, "n-0001").code, "XF-7008");
 }
 
+// The province with a level above that takes nothing: the city's parcels are not taken either, and wait there.
+TEST_F(IncomingParcels, AreTakenLaterAndKeepTheirNumberWhileTheLevelAboveTakesNothing) {
+    crypto::DistinguishedName subject;
+    subject.common_name = "province";
+    crypto::IssueOptions options;
+    options.not_before = seconds(std::chrono::hours(-1));
+    options.not_after = seconds(std::chrono::hours(24));
+    certificates_.parcel = {must(authority_.issue(subject, keys_->parcel().public_key(), options))};
+    config::Route route;
+    route.name = "nation";
+    route.level = "nation";
+    route.node = "nation";
+    config_.routes = {route};
+    config_.vault.backlog_limit_parcels = 1;
+    rebind();
+    const Parcel first = parcel(1, row(1), *sender_);
+    const Parcel second = parcel(2, row(2), *sender_);
+    EXPECT_EQ(hand_in(first).outcome.kind(), Outcome::CREATED);
+    EXPECT_EQ(hand_in(second).code, "XF-6011");
+    EXPECT_EQ(hand_in(first).outcome.kind(), Outcome::REPEATED) << "whose receipt was lost on the way";
+    EXPECT_EQ(taken().next_sequence(), 2U);
+    config_.vault.backlog_limit_parcels = 2;
+    EXPECT_EQ(hand_in(second).outcome.kind(), Outcome::CREATED);
+    EXPECT_EQ(taken().next_sequence(), 3U);
+    EXPECT_EQ(taken().missing_size(), 0);
+}
+
 // This node is the city; its own log plays the levels above, whose leaves the test writes.
 class OutgoingParcels : public IntakeTest {
 protected:
@@ -516,6 +543,93 @@ TEST_F(OutgoingParcels, SurviveARestartOfTheVaultAndOfTheCourier) {
         EXPECT_EQ(state_of(answer, "province"), "delivered");
     }
     EXPECT_EQ(delivery_->links()[0].backlog(), 0U);
+}
+
+TEST_F(OutgoingParcels, AsManyAsMayWaitAreMadeAndNotOneMoreHoweverManyComeAtOnce) {
+    config_.vault.backlog_limit_parcels = 3;
+    ASSERT_EQ(put("first", sign(rows(0, 1))).outcome.kind(), Outcome::CREATED);
+    std::promise<void> go_on = hold_the_ledger();
+    // All of them are let in, for only one parcel waits; the commit decides.
+    std::vector<std::shared_ptr<HandedIn>> exchanges;
+    std::promise<void> done;
+    std::size_t left = 8;
+    for (int i = 1; i <= 8; ++i) {
+        auto asked = request("f" + std::to_string(i));
+        asked.mutable_open_submission()->set_body(sign(rows(i, 1)));
+        exchanges.push_back(std::make_shared<HandedIn>(io_, caller(), std::move(asked)));
+    }
+    for (const auto& exchange : exchanges) {
+        asio::post(io_, [this, exchange, &left, &done] {
+            asio::co_spawn(io_, intake_->accept(exchange), [&left, &done](std::exception_ptr) {
+                if (--left == 0) {
+                    done.set_value();
+                }
+            });
+        });
+    }
+    const auto all_let_in = [this] {
+        bool all = false;
+        on_loop([this, &all]() -> asio::awaitable<void> {
+            all = intake_->under_way() == 8;
+            co_return;
+        });
+        return all;
+    };
+    EXPECT_TRUE(soon(all_let_in));
+    go_on.set_value();
+    done.get_future().wait();
+    std::map<std::string, int> codes;
+    for (const auto& exchange : exchanges) {
+        const Answer answer = answer_of(*exchange);
+        ++codes[answer.code];
+        if (answer.code == "XF-6011") {
+            ASSERT_EQ(exchange->replies.size(), 1U);
+            ASSERT_TRUE(exchange->replies[0].has_problem()) << "nothing happened, so there is no receipt";
+            EXPECT_GT(exchange->replies[0].problem().retry_after_seconds(), 0U);
+        }
+    }
+    EXPECT_EQ(codes, (std::map<std::string, int>{{"", 2}, {"XF-6011", 6}}));
+    EXPECT_EQ(delivery_->links()[0].backlog(), 3U);
+    EXPECT_EQ(visible_records(), 3U);
+}
+
+TEST_F(OutgoingParcels, WhatMakesNoParcelGoesOnWhileAsManyWaitAsMay) {
+    config_.vault.backlog_limit_parcels = 1;
+    const std::string body = sign(rows(1, 1));
+    const Answer first = put("first", body);
+    ASSERT_EQ(first.outcome.kind(), Outcome::CREATED);
+
+    auto exchange = std::make_shared<HandedIn>(io_, caller(), request("large"));
+    auto opened = exchange->opened();
+    std::promise<void> done;
+    asio::co_spawn(io_, intake_->accept(exchange), [&done](std::exception_ptr) { done.set_value(); });
+    auto answered = done.get_future();
+    const auto is_ready = [](const auto& future) {
+        return future.wait_for(std::chrono::seconds(0)) == std::future_status::ready;
+    };
+    EXPECT_TRUE(soon([&] { return is_ready(answered) || is_ready(opened); }));
+    if (is_ready(opened)) {
+        ADD_FAILURE() << "the body was asked for";
+        opened.get().reset();
+        asio::post(io_, [exchange] { exchange->say(0, true); });
+    }
+    answered.wait();
+    EXPECT_EQ(answer_of(*exchange).code, "XF-6011");
+    EXPECT_EQ(put("first", body).outcome.kind(), Outcome::REPEATED);
+    EXPECT_EQ(put("first", sign(rows(2, 1))).code, "XF-5001");
+    EXPECT_EQ(put("check", sign(rows(3, 1)), "m-0001", true).outcome.kind(), Outcome::CHECKED);
+    auto set = std::make_shared<PolicySet>(*policies_.current());
+    set->catalogs[catalog_.name()].add_approvals("submit");
+    policies_.replace(set);
+    EXPECT_EQ(put("approve", sign(rows(4, 1))).outcome.kind(), Outcome::PENDING);
+    set = std::make_shared<PolicySet>(*policies_.current());
+    set->catalogs[catalog_.name()].clear_approvals();
+    policies_.replace(set);
+
+    const auto task = next_put();
+    EXPECT_EQ(put("second", sign(rows(5, 1))).code, "XF-6011") << "it is under way, not delivered";
+    report(task, 201, upper_receipt(origin_of(first), as_bytes(task.put().body())));
+    EXPECT_EQ(put("second", sign(rows(5, 1))).outcome.kind(), Outcome::CREATED) << "by itself, once there is room";
 }
 
 TEST_F(OutgoingParcels, StreamWhatDoesNotFitAPacket) {
