@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <mutex>
 #include <optional>
 #include <string_view>
 #include <utility>
@@ -256,12 +257,8 @@ public:
     Result<std::unique_ptr<ObjectWriter>> create(const ObjectId& id, ByteView data_key) const override {
         const std::string name = to_hex(id);
         const std::string folder_path = folder_name(name);
-        if (::mkdirat(root_.get(), folder_path.c_str(), 0700) == 0) {
-            if (::fsync(root_.get()) != 0) {
-                return system_errc();
-            }
-        } else if (errno != EEXIST) {
-            return system_errc();
+        if (const auto made = make_folder(folder_path); !made) {
+            return made.error();
         }
         Descriptor folder = open_folder(folder_path);
         if (!folder.valid()) {
@@ -350,6 +347,21 @@ public:
     }
 
 private:
+    // Durable on return, whoever made it: a folder that is there was synced before the lock was given back, or by
+    // open_object_store().
+    Result<void> make_folder(const std::string& path) const {
+        const std::lock_guard lock(making_folders_);
+        if (::mkdirat(root_.get(), path.c_str(), 0700) != 0) {
+            return errno == EEXIST ? Result<void>() : Result<void>(system_errc());
+        }
+        if (::fsync(root_.get()) != 0) {
+            const Errc why = system_errc();
+            ::unlinkat(root_.get(), path.c_str(), AT_REMOVEDIR);  // or the next object in it would rely on it
+            return why;
+        }
+        return {};
+    }
+
     Descriptor open_folder(const std::string& path) const {
         return Descriptor(::openat(root_.get(), path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
     }
@@ -385,6 +397,7 @@ private:
 
     Descriptor root_;
     ObjectStoreOptions options_;
+    mutable std::mutex making_folders_;
 };
 
 }  // namespace
@@ -395,6 +408,11 @@ Result<std::unique_ptr<ObjectStore>> open_object_store(const std::string& direct
     }
     Descriptor root(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!root.valid()) {
+        return system_errc();
+    }
+    // This name, and folders in it that an earlier process made, which may have died before it synced them.
+    const Descriptor parent(::openat(root.get(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!parent.valid() || ::fsync(parent.get()) != 0 || ::fsync(root.get()) != 0) {
         return system_errc();
     }
     return std::unique_ptr<ObjectStore>(std::make_unique<FolderStore>(std::move(root), std::move(options)));
