@@ -243,6 +243,7 @@ TEST_P(StoreMakingFaults, AllowMakingItAgain) {
 constexpr Case kFailed{"Failed", Fault::failed, EIO};
 constexpr Case kFailedThenPowerCut{"FailedThenPowerCut", Fault::failed, EIO, Loss::everything};
 constexpr Case kStored{"FailedButStored", Fault::stored, EIO};
+constexpr Case kStoredThenPowerCut{"FailedButStoredThenPowerCut", Fault::stored, EIO, Loss::everything};
 constexpr Case kTorn{"Torn", Fault::torn, EIO};
 constexpr Case kNoSpace{"NoSpace", Fault::failed, ENOSPC};
 constexpr Case kDied{"Died", Fault::power_cut, 0};
@@ -253,11 +254,13 @@ constexpr Case kPowerCutOdd{"PowerCutThatLostOdd", Fault::power_cut, 0, Loss::od
 
 const auto name_of = [](const auto& one) { return std::string(one.param.name); };
 INSTANTIATE_TEST_SUITE_P(Calls, StorageFaults,
-                         ::testing::Values(kFailed, kFailedThenPowerCut, kStored, kTorn, kNoSpace, kDied,
-                                           kDiedThenPowerCut, kPowerCut, kPowerCutEven, kPowerCutOdd),
+                         ::testing::Values(kFailed, kFailedThenPowerCut, kStored, kStoredThenPowerCut, kTorn, kNoSpace,
+                                           kDied, kDiedThenPowerCut, kPowerCut, kPowerCutEven, kPowerCutOdd),
                          name_of);
 INSTANTIATE_TEST_SUITE_P(Calls, StoreMakingFaults,
-                         ::testing::Values(kFailed, kFailedThenPowerCut, kStored, kNoSpace, kDied, kPowerCut), name_of);
+                         ::testing::Values(kFailed, kFailedThenPowerCut, kStored, kStoredThenPowerCut, kNoSpace, kDied,
+                                           kPowerCut),
+                         name_of);
 
 }  // namespace
 }  // namespace xinfu::storage
