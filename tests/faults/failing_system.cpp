@@ -36,7 +36,7 @@ State& state() {
 }
 
 [[noreturn]] void refuse_to_model(const char* what) {
-    std::fprintf(stderr, "the failing system cannot take back %s\n", what);
+    std::fprintf(stderr, "the failing system: cannot take back %s\n", what);
     std::abort();
 }
 

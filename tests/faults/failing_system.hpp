@@ -1,6 +1,5 @@
-// Failing system calls: the program's own open, write, sync and change of names, which LMDB and our code call instead
-// of libc's. One planned call misbehaves; all others pass through. Linked into a test, or preloaded into the vault
-// itself.
+// Failing system calls: our own open, write, sync and change of names, which LMDB and our code call instead of libc's.
+// One planned call misbehaves; all others pass through. Linked into a test, or preloaded into the vault itself.
 //
 // Threads: internally locked. Only one plan at a time.
 #pragma once
@@ -30,9 +29,8 @@ struct Plan {
 struct Surroundings {
     void (*before_call)() = [] {};  // may arm
     void (*fired)() = [] {};
-    void (*power_cut)() =
-        nullptr;  // ends the process. While it lasts, other threads get no further than their next call
-    bool syncs_take_time = false;  // the machine's real ones are made too
+    void (*power_cut)() = nullptr;  // ends the process; other threads get no further than their next call meanwhile
+    bool syncs_take_time = false;   // the machine's real ones are made too
 };
 
 // Keeps what is not synced yet in this folder; without it, there is none to lose.

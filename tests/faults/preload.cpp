@@ -3,6 +3,7 @@
 // when it was; `unsynced/` has what a power cut would undo.
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <string_view>
 
 #include <fcntl.h>
@@ -31,7 +32,7 @@ Value value_of(const std::array<std::string_view, kCount>& names, std::string_vi
             return static_cast<Value>(n);
         }
     }
-    std::fprintf(stderr, "the failing system does not know %.*s\n", static_cast<int>(name.size()), name.data());
+    std::fprintf(stderr, "the failing system: what is %.*s\n", static_cast<int>(name.size()), name.data());
     std::abort();
 }
 

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -35,7 +36,7 @@ std::string nameless(std::uint64_t number) {
 }
 
 [[noreturn]] void give_up(const char* what) {
-    std::perror(what);
+    std::fprintf(stderr, "the failing system: %s: %s\n", what, std::strerror(errno));
     std::abort();
 }
 
@@ -118,7 +119,7 @@ struct Change {
     std::string to() const { return bytes.substr(bytes.find('\n') + 1); }
 };
 
-// In their order. One that is cut short was never done: the process died while it wrote it down.
+// In their order. One that is cut short was never done, or is there to stay: the process died while it wrote it down.
 std::vector<Change> load(const std::string& folder) {
     std::vector<Change> changes;
     for (const auto& entry : std::filesystem::directory_iterator(folder)) {
@@ -241,7 +242,7 @@ void UnsyncedChanges::keep(Kind kind, ino_t durable_with, const std::array<off_t
     std::string line = head.str();
     std::string rest = bytes;
     const iovec parts[] = {{line.data(), line.size()}, {rest.data(), rest.size()}};
-    const int file = open_at(folder_, name_of(next_), O_WRONLY | O_CREAT | O_EXCL);
+    const int file = open_at(folder_, name_of(next_), O_WRONLY | O_CREAT | O_TRUNC);  // one cut short may be there
     if (file < 0 || ::syscall(SYS_writev, file, parts, 2) != static_cast<long>(line.size() + rest.size())) {
         give_up("keeping what a power cut would undo");
     }

@@ -1,9 +1,8 @@
 // What a power cut takes back: every change of bytes, sizes and names that no sync has made durable yet. Each is kept
 // as a file in a folder until then, so it outlives the process: whatever ended that can be made a power cut afterwards.
 //
-// Model:   bytes and sizes become durable by a sync of their file, names by a sync of their directory, and a write
-// through
-//          a descriptor opened with O_DSYNC when it returns. Nothing else ever reaches the disk, however long it waits.
+// Model:   bytes and sizes become durable by a sync of their file, names by a sync of their directory, a write to a
+//          descriptor opened with O_DSYNC when it returns. Nothing else reaches the disk, however long it waits.
 // Limits:  files without a name are not kept, as no power cut leaves them; shared memory maps are not seen; nobody else
 //          changes these files.
 // Threads: the caller's lock, except that of a sync only the two ends need it.
