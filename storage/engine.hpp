@@ -138,6 +138,7 @@ struct EngineOptions {
     std::uint64_t map_size_bytes = std::uint64_t{64} << 30;  // virtual; the file grows as needed
     bool create = false;                                     // make the store when it is not there
     OnDamage on_damage = [](const std::string&) {};
+    OnFailure on_failure = [](const std::string&) {};
 };
 
 // Opens the LMDB environment in `directory` (may be "."), under an exclusive lock on the directory that lasts

@@ -155,6 +155,7 @@ struct Environment {
     std::vector<MDB_txn*> idle_readers;
 
     OnDamage on_damage;
+    OnFailure on_failure;
     void tell_of_damage(Table which, ByteView key) const {
         on_damage(std::string(to_text(which)) + ", key " + to_hex(key));
     }
@@ -359,6 +360,7 @@ public:
             return Errc::store_full;  // data pages did not fit; the meta page, and so the state, is the old
                                       // one
         }
+        environment_->on_failure(std::string("the store: ") + mdb_strerror(code));
         environment_->failed = true;
         return Errc::commit_failed;
     }
@@ -594,6 +596,7 @@ Result<std::unique_ptr<Engine>> open_lmdb_engine(const std::string& directory, c
     auto environment = std::make_shared<Environment>();
     environment->sealer = std::move(sealer);
     environment->on_damage = options.on_damage;
+    environment->on_failure = options.on_failure;
     if (options.create && ::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
         return Errc::io_failed;
     }

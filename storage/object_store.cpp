@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <mutex>
 #include <optional>
+#include <set>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include <dirent.h>
@@ -47,13 +50,15 @@ private:
     int fd_;
 };
 
-Errc system_errc() {
-    switch (errno) {
+// By errno.
+Errc told(const OnFailure& on_failure, const std::string& what) {
+    const int error = errno;
+    switch (error) {
         case ENOSPC:
         case EDQUOT: return Errc::store_full;
         case ENOENT: return Errc::not_found;
         case EEXIST: return Errc::exists;
-        default: return Errc::io_failed;
+        default: on_failure(what + ": " + std::generic_category().message(error)); return Errc::io_failed;
     }
 }
 
@@ -61,29 +66,31 @@ std::string folder_name(const std::string& name) {
     return name.substr(0, 2);
 }
 
-Result<void> write_all(int fd, ByteView bytes) {
+// False: errno says why.
+bool write_all(int fd, ByteView bytes) {
     while (!bytes.empty()) {
         const ssize_t written = ::write(fd, bytes.data(), bytes.size());
         if (written < 0 && errno == EINTR) {
             continue;
         }
         if (written < 0) {
-            return system_errc();
+            return false;
         }
         bytes = bytes.subspan(static_cast<std::size_t>(written));
     }
-    return {};
+    return true;
 }
 
 class SealedWriter final : public ObjectWriter {
 public:
     SealedWriter(Descriptor folder, Descriptor file, std::string name, const ObjectId& id, ByteView data_key,
-                 std::uint64_t reserve_bytes)
+                 const ObjectStoreOptions& options)
         : folder_(std::move(folder)),
           file_(std::move(file)),
           name_(std::move(name)),
           sealer_(data_key, id),
-          reserve_bytes_(reserve_bytes) {
+          reserve_bytes_(options.reserve_bytes),
+          on_failure_(options.on_failure) {
         sealed_.reserve(kWriteSizeBytes + kSealedChunkBytes);
     }
     ~SealedWriter() override {
@@ -122,14 +129,14 @@ public:
         // The name appears only over synced bytes, and the directory is synced before anyone relies on it. A
         // process that dies in between leaves an orphan, which no committed row names.
         if (::fsync(file_.get()) != 0) {
-            return system_errc();
+            return trouble();
         }
         if (::renameat2(folder_.get(), temporary_name().c_str(), folder_.get(), name_.c_str(), RENAME_NOREPLACE) != 0) {
-            return system_errc();
+            return trouble();
         }
         finished_ = true;
         if (::fsync(folder_.get()) != 0) {
-            return system_errc();
+            return trouble();
         }
         file_.close();
         return {};
@@ -141,15 +148,16 @@ public:
 
 private:
     std::string temporary_name() const { return temporary(name_); }
+    Errc trouble() const { return told(on_failure_, "object " + name_); }
 
     Result<void> flush() {
         if (disk_free_bytes(file_.get()) < reserve_bytes_) {
             closed_ = true;
             return Errc::store_full;
         }
-        if (const auto written = write_all(file_.get(), sealed_); !written) {
+        if (!write_all(file_.get(), sealed_)) {
             closed_ = true;  // what is in the file is unknown
-            return written;
+            return trouble();
         }
         written_ += sealed_.size();
         sealed_.clear();
@@ -169,6 +177,7 @@ private:
     Bytes sealed_;
     std::uint64_t size_ = 0;
     std::uint64_t reserve_bytes_;
+    OnFailure on_failure_;
     std::uint64_t written_ = 0;
     std::uint64_t written_back_ = 0;
     bool closed_ = false;
@@ -178,13 +187,14 @@ private:
 class SealedReader final : public ObjectReader {
 public:
     SealedReader(Descriptor file, std::uint64_t file_size, std::uint64_t plain_size, const ObjectId& id,
-                 ByteView data_key, OnDamage on_damage)
+                 ByteView data_key, const ObjectStoreOptions& options)
         : file_(std::move(file)),
           left_(file_size),
           size_(plain_size),
           opener_(data_key, id),
           id_(id),
-          on_damage_(std::move(on_damage)) {}
+          on_damage_(options.on_damage),
+          on_failure_(options.on_failure) {}
 
     std::uint64_t size_bytes() const override { return size_; }
 
@@ -217,7 +227,7 @@ private:
             got = ::read(file_.get(), sealed_.data(), sealed_.size());
         } while (got < 0 && errno == EINTR);
         if (got < 0) {
-            return Errc::io_failed;
+            return told(on_failure_, "object " + to_hex(id_));
         }
         if (got == 0) {
             return Errc::corrupt;  // shorter than it was when opened
@@ -237,6 +247,7 @@ private:
     bool failed_ = false;
     ObjectId id_;
     OnDamage on_damage_;
+    OnFailure on_failure_;
 };
 
 // How much plain text a sealed file of this size holds; nothing when no stream has this size.
@@ -256,16 +267,12 @@ public:
     Result<std::unique_ptr<ObjectWriter>> create(const ObjectId& id, ByteView data_key) const override {
         const std::string name = to_hex(id);
         const std::string folder_path = folder_name(name);
-        if (::mkdirat(root_.get(), folder_path.c_str(), 0700) == 0) {
-            if (::fsync(root_.get()) != 0) {
-                return system_errc();
-            }
-        } else if (errno != EEXIST) {
-            return system_errc();
+        if (const auto made = make_folder(folder_path); !made) {
+            return made.error();
         }
         Descriptor folder = open_folder(folder_path);
         if (!folder.valid()) {
-            return Errc::io_failed;
+            return trouble(name);
         }
         if (::faccessat(folder.get(), name.c_str(), F_OK, 0) == 0) {
             return Errc::exists;
@@ -273,10 +280,10 @@ public:
         Descriptor file(::openat(folder.get(), SealedWriter::temporary(name).c_str(),
                                  O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
         if (!file.valid()) {
-            return system_errc();
+            return trouble(name);
         }
-        return std::unique_ptr<ObjectWriter>(std::make_unique<SealedWriter>(std::move(folder), std::move(file), name,
-                                                                            id, data_key, options_.reserve_bytes));
+        return std::unique_ptr<ObjectWriter>(
+            std::make_unique<SealedWriter>(std::move(folder), std::move(file), name, id, data_key, options_));
     }
 
     Result<std::unique_ptr<ObjectReader>> open(const ObjectId& id, ByteView data_key) const override {
@@ -284,11 +291,11 @@ public:
         Descriptor file(
             ::openat(root_.get(), (folder_name(name) + "/" + name).c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
         if (!file.valid()) {
-            return system_errc();
+            return trouble(name);
         }
         struct stat status {};
         if (::fstat(file.get(), &status) != 0) {
-            return Errc::io_failed;
+            return trouble(name);
         }
         const auto size = static_cast<std::uint64_t>(status.st_size);
         const auto plain = plain_size(size);
@@ -297,23 +304,26 @@ public:
             return Errc::corrupt;
         }
         return std::unique_ptr<ObjectReader>(
-            std::make_unique<SealedReader>(std::move(file), size, *plain, id, data_key, options_.on_damage));
+            std::make_unique<SealedReader>(std::move(file), size, *plain, id, data_key, options_));
     }
 
     Result<void> erase(const ObjectId& id) const override {
         const std::string name = to_hex(id);
         const Descriptor folder = open_folder(folder_name(name));
         if (!folder.valid()) {
-            return system_errc();
+            return trouble(name);
         }
         if (::unlinkat(folder.get(), name.c_str(), 0) != 0) {
-            return system_errc();
+            return trouble(name);
         }
-        return ::fsync(folder.get()) == 0 ? Result<void>() : Result<void>(Errc::io_failed);
+        if (::fsync(folder.get()) != 0) {
+            return trouble(name);
+        }
+        return {};
     }
 
     Result<std::unique_ptr<ScratchFile>> create_scratch() const override {
-        return ScratchFile::create(root_.get(), options_.reserve_bytes);
+        return ScratchFile::create(root_.get(), options_.reserve_bytes, options_.on_failure);
     }
 
     Result<void> visit(const Visitor& visitor) const override {
@@ -350,6 +360,21 @@ public:
     }
 
 private:
+    Errc trouble(const std::string& name) const { return told(options_.on_failure, "object " + name); }
+
+    // Relied on once this process saw it synced: who made it may have died before, or been told that it failed.
+    Result<void> make_folder(const std::string& path) const {
+        const std::lock_guard lock(folders_);
+        if (synced_folders_.contains(path)) {
+            return {};
+        }
+        if ((::mkdirat(root_.get(), path.c_str(), 0700) != 0 && errno != EEXIST) || ::fsync(root_.get()) != 0) {
+            return told(options_.on_failure, "folder " + path);
+        }
+        synced_folders_.insert(path);
+        return {};
+    }
+
     Descriptor open_folder(const std::string& path) const {
         return Descriptor(::openat(root_.get(), path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
     }
@@ -385,17 +410,24 @@ private:
 
     Descriptor root_;
     ObjectStoreOptions options_;
+    mutable std::mutex folders_;
+    mutable std::set<std::string> synced_folders_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<ObjectStore>> open_object_store(const std::string& directory, ObjectStoreOptions options) {
     if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST) {
-        return system_errc();
+        return told(options.on_failure, directory);
     }
     Descriptor root(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!root.valid()) {
-        return system_errc();
+        return told(options.on_failure, directory);
+    }
+    // Its own name too is durable from here, whoever made it.
+    const Descriptor parent(::openat(root.get(), "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (!parent.valid() || ::fsync(parent.get()) != 0) {
+        return told(options.on_failure, directory);
     }
     return std::unique_ptr<ObjectStore>(std::make_unique<FolderStore>(std::move(root), std::move(options)));
 }

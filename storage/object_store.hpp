@@ -69,6 +69,7 @@ public:
 struct ObjectStoreOptions {
     std::uint64_t reserve_bytes = 0;  // free disk that objects and scratch files leave to others: Errc::store_full
     OnDamage on_damage = [](const std::string&) {};
+    OnFailure on_failure = [](const std::string&) {};
 };
 
 // `directory` is relative to the current directory or absolute; made, mode 0700, when it is not there.

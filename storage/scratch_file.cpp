@@ -2,6 +2,8 @@
 
 #include <cerrno>
 #include <string>
+#include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -15,8 +17,14 @@
 namespace xinfu::storage {
 namespace {
 
-Errc system_errc() {
-    return errno == ENOSPC || errno == EDQUOT ? Errc::store_full : Errc::io_failed;
+// By errno.
+Errc told(const OnFailure& on_failure) {
+    const int error = errno;
+    if (error == ENOSPC || error == EDQUOT) {
+        return Errc::store_full;
+    }
+    on_failure("a scratch file: " + std::generic_category().message(error));
+    return Errc::io_failed;
 }
 
 Bytes place(std::uint64_t offset) {
@@ -45,21 +53,23 @@ int open_without_name(int directory) {
 
 }  // namespace
 
-ScratchFile::ScratchFile(int file, std::uint64_t reserve_bytes)
+ScratchFile::ScratchFile(int file, std::uint64_t reserve_bytes, OnFailure on_failure)
     : file_(file),
       reserve_bytes_(reserve_bytes),
+      on_failure_(std::move(on_failure)),
       sealer_(crypto::system_random().secret(crypto::kSealKeySizeBytes).view()) {}
 
 ScratchFile::~ScratchFile() {
     ::close(file_);
 }
 
-Result<std::unique_ptr<ScratchFile>> ScratchFile::create(int directory, std::uint64_t reserve_bytes) {
+Result<std::unique_ptr<ScratchFile>> ScratchFile::create(int directory, std::uint64_t reserve_bytes,
+                                                         OnFailure on_failure) {
     const int file = open_without_name(directory);
     if (file < 0) {
-        return system_errc();
+        return told(on_failure);
     }
-    return std::unique_ptr<ScratchFile>(new ScratchFile(file, reserve_bytes));
+    return std::unique_ptr<ScratchFile>(new ScratchFile(file, reserve_bytes, std::move(on_failure)));
 }
 
 Result<std::uint64_t> ScratchFile::append(ByteView piece) {
@@ -75,7 +85,7 @@ Result<std::uint64_t> ScratchFile::append(ByteView piece) {
             continue;
         }
         if (written < 0) {
-            return system_errc();
+            return told(on_failure_);
         }
         size_ += static_cast<std::uint64_t>(written);
         rest = rest.subspan(static_cast<std::size_t>(written));
@@ -93,7 +103,7 @@ Result<Bytes> ScratchFile::read(std::uint64_t offset, std::size_t size_bytes) co
             continue;
         }
         if (got < 0) {
-            return Errc::io_failed;
+            return told(on_failure_);
         }
         if (got == 0) {
             return Errc::corrupt;

@@ -14,6 +14,7 @@
 #include "crypto/bytes.hpp"
 #include "crypto/result.hpp"
 #include "crypto/seal.hpp"
+#include "storage/damage.hpp"
 
 namespace xinfu::storage {
 
@@ -21,7 +22,8 @@ class ScratchFile {
 public:
     // In the directory of this descriptor, which stays the caller's. `reserve_bytes`: free disk that it leaves to
     // others.
-    static Result<std::unique_ptr<ScratchFile>> create(int directory, std::uint64_t reserve_bytes = 0);
+    static Result<std::unique_ptr<ScratchFile>> create(
+        int directory, std::uint64_t reserve_bytes = 0, OnFailure on_failure = [](const std::string&) {});
     ~ScratchFile();
     ScratchFile(const ScratchFile&) = delete;
     ScratchFile& operator=(const ScratchFile&) = delete;
@@ -36,10 +38,11 @@ public:
     std::uint64_t size_bytes() const { return size_; }
 
 private:
-    ScratchFile(int file, std::uint64_t reserve_bytes);
+    ScratchFile(int file, std::uint64_t reserve_bytes, OnFailure on_failure);
 
     int file_;
     std::uint64_t reserve_bytes_;
+    OnFailure on_failure_;
     crypto::Sealer sealer_;
     std::uint64_t size_ = 0;
 };

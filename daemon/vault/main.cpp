@@ -142,7 +142,12 @@ int run(int argc, char** argv) {
         Damage damage(service, metrics);
         Store store = open_store(
             config, wrapper, clock, [&journal](std::uint64_t size) { journal.committed(size); },
-            [&damage](const std::string& what) { damage.tell(what); });
+            [&damage](const std::string& what) { damage.tell(what); },
+            [&service](const std::string& what) {
+                boundary::LogFields fields;
+                fields.code = "XF-9001";
+                service.log(Level::error, "the disk failed: " + what, fields);
+            });
         const Bytes index_key(store.keys->index().begin(), store.keys->index().end());
         storage::LeafWriter leaves(config.node, index_key);
         leaves.observe([&journal](const storage::Leaf& leaf, std::uint64_t index) { journal.appended(leaf, index); });

@@ -88,12 +88,13 @@ crypto::KeyWrapper read_key_wrapping_key(boundary::Descriptor descriptor) {
 
 Store open_store(const config::Config& config, const crypto::KeyWrapper& wrapper,
                  std::shared_ptr<const storage::Clock> clock, std::function<void(std::uint64_t)> after_batch,
-                 const storage::OnDamage& on_damage) {
+                 const storage::OnDamage& on_damage, const storage::OnFailure& on_failure) {
     Store store;
     const auto store_key = must(storage::load_store_key(".", wrapper), std::string(storage::kStoreKeyPath));
     storage::EngineOptions engine_options;
     engine_options.map_size_bytes = config.vault.map_size_bytes;
     engine_options.on_damage = on_damage;
+    engine_options.on_failure = on_failure;
     auto engine =
         must(storage::open_lmdb_engine(".", engine_options, std::make_shared<const crypto::Sealer>(store_key.view())),
              "the store");
@@ -125,8 +126,8 @@ Store open_store(const config::Config& config, const crypto::KeyWrapper& wrapper
         store.keys = std::make_unique<Keys>(std::move(node_keys), unit_keys, std::move(envelopes));
     }
     store.log_key = signer->verifier_key();
-    store.objects =
-        must(storage::open_object_store("objects", {config.vault.disk_reserve_bytes, on_damage}), "objects/");
+    store.objects = must(
+        storage::open_object_store("objects", {config.vault.disk_reserve_bytes, on_damage, on_failure}), "objects/");
     must(
         [&]() -> Result<void> {
             const auto removed = store.objects->remove_unfinished();

@@ -43,7 +43,7 @@ struct Store {
 // never finished is removed. `after_batch`: as Ledger::Options.
 Store open_store(const config::Config& config, const crypto::KeyWrapper& wrapper,
                  std::shared_ptr<const storage::Clock> clock, std::function<void(std::uint64_t)> after_batch,
-                 const storage::OnDamage& on_damage);
+                 const storage::OnDamage& on_damage, const storage::OnFailure& on_failure);
 
 // First packets on the vault's connections, encoded.
 struct Welcomes {

@@ -10,6 +10,8 @@ import subprocess
 import threading
 import time
 
+from tests.support.preload import preload_vault
+
 XINFU = str(pathlib.Path(os.environ["XINFU_BIN"]) / "xinfu")
 TICK = os.sysconf("SC_CLK_TCK")
 
@@ -149,11 +151,9 @@ class Node:
 
 def slow_syncs(work):
     """A copy of the programs whose vault waits 5 ms more at every fdatasync and fsync; returns its command."""
-    place, here = work / "slow", pathlib.Path(__file__).parent
-    shutil.copytree(os.environ["XINFU_BIN"], place)
-    (place / "xinfu-vault").rename(place / "vault-itself")
-    run("cc", "-O2", "-Wall", "-Wextra", "-o", place / "xinfu-vault", here / "slow_vault.c")
-    run("cc", "-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-o", place / "slow_sync.so", here / "slow_sync.c", "-ldl")
+    place, library = work / "slow", work / "slow_sync.so"
+    run("cc", "-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-o", library, pathlib.Path(__file__).with_name("slow_sync.c"), "-ldl")
+    preload_vault(pathlib.Path(os.environ["XINFU_BIN"]), place, library)
     return str(place / "xinfu")
 
 

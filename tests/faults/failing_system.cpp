@@ -1,10 +1,13 @@
 #include "tests/faults/failing_system.hpp"
 
+#include <algorithm>
 #include <cerrno>
+#include <cstdarg>
 #include <cstdio>
-#include <deque>
+#include <cstdlib>
 #include <mutex>
-#include <string>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -13,147 +16,193 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "tests/faults/unsynced_changes.hpp"
+
 namespace xinfu::faults {
 namespace {
 
-// A change that a power cut would undo: a write by what was there before, a rename by its way back.
-struct Change {
-    bool rename = false;
-    ino_t durable_with = 0;  // the file, or for a rename its directory
-    std::string path;        // written; or the new name
-    std::string old_path;    // renames
-    off_t offset = 0;
-    off_t old_size = 0;
-    std::vector<char> old_bytes;
-};
-
 struct State {
     std::recursive_mutex mutex;
-    bool armed = false;
-    bool fired = false;
+    Surroundings surroundings;
+    std::optional<UnsyncedChanges> unsynced;
+    std::optional<Plan> plan;
     std::uint64_t calls = 0;
-    std::uint64_t at = 0;
-    Fault fault = Fault::failed;
-    int error = 0;
-    std::deque<Change> unsynced;
+    bool fired = false;
+    bool syncs_lie = false;
 };
 State& state() {
     static State instance;
     return instance;
 }
 
-std::string path_of(int fd) {
-    char path[4096];
-    const ssize_t size = ::readlink(("/proc/self/fd/" + std::to_string(fd)).c_str(), path, sizeof path);
-    return size > 0 ? std::string(path, static_cast<std::size_t>(size)) : std::string();
+[[noreturn]] void refuse_to_model(const char* what) {
+    std::fprintf(stderr, "the failing system: cannot take back %s\n", what);
+    std::abort();
 }
 
-struct stat status_of(int fd) {
+// Our files: not sockets and pipes, not what the standard streams go to.
+bool is_file(int fd) {
     struct stat status {};
-    ::fstat(fd, &status);
-    return status;
+    return fd > STDERR_FILENO && ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-void undo(const Change& change) {
-    if (change.rename) {
-        ::syscall(SYS_renameat2, AT_FDCWD, change.path.c_str(), AT_FDCWD, change.old_path.c_str(), 0);
-        return;
-    }
-    const int fd = ::open(change.path.c_str(), O_WRONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return;
-    }
-    ::syscall(SYS_pwrite64, fd, change.old_bytes.data(), change.old_bytes.size(), change.offset);
-    if (::ftruncate(fd, change.old_size) != 0) {
-        std::abort();
-    }
-    ::close(fd);
-}
-
-// Bytes first, under the names that files have now, then names.
-[[noreturn]] void cut_power(State& now) {
-    const bool mixed = now.fault == Fault::power_cut_mixed;
-    for (const bool renames : {false, true}) {
-        for (std::size_t i = now.unsynced.size(); i-- > 0;) {
-            if (now.unsynced[i].rename == renames && (!mixed || i % 2 == 0)) {
-                undo(now.unsynced[i]);
-            }
+// One call on its way, under the lock.
+class Guarded {
+public:
+    explicit Guarded(Call call) : lock_(now_.mutex) {
+        now_.surroundings.before_call();
+        if (!now_.plan || (now_.plan->call != Call::any && now_.plan->call != call) || ++now_.calls != now_.plan->at) {
+            return;
+        }
+        const Plan plan = *std::exchange(now_.plan, std::nullopt);
+        now_.fired = true;
+        if (plan.fault == Fault::power_cut) {
+            now_.surroundings.power_cut();
+        }
+        now_.surroundings.fired();
+        if (plan.fault == Fault::lying_syncs) {
+            now_.syncs_lie = true;
+        } else {
+            misbehaves_ = plan;
         }
     }
-    ::_exit(kPowerCutStatus);
-}
 
-enum class Turn { pass, misbehave };
+    // Whether the call is to be made, if only in part.
+    bool happens() const { return !misbehaves_ || misbehaves_->fault == Fault::stored; }
+    bool torn() const { return misbehaves_ && misbehaves_->fault == Fault::torn; }
+    bool syncs_lie() const { return now_.syncs_lie; }
+    UnsyncedChanges* unsynced() { return now_.unsynced ? &*now_.unsynced : nullptr; }
 
-// Counts this call; ends the process when it is the one before which the power goes.
-Turn count_call(State& now) {
-    if (!now.armed || ++now.calls != now.at) {
-        return Turn::pass;
+    // What the caller gets, errno included.
+    template <class Done>
+    Done answer(Done done) const {
+        if (misbehaves_) {
+            errno = misbehaves_->error;
+            return -1;
+        }
+        return done;
     }
-    now.fired = true;
-    if (now.fault == Fault::power_cut || now.fault == Fault::power_cut_mixed) {
-        cut_power(now);
+    // Lets others go on while `work` lasts.
+    template <class Work>
+    auto aside(const Work& work) {
+        lock_.unlock();
+        const auto result = work();
+        lock_.lock();
+        return result;
     }
-    return Turn::misbehave;
-}
+    bool syncs_take_time() const { return now_.surroundings.syncs_take_time; }
 
-ssize_t fail(const State& now) {
-    errno = now.error;
-    return -1;
-}
-
-void remember_write(State& now, int fd, std::size_t size, off_t offset) {
-    const struct stat status = status_of(fd);
-    // What goes through a synchronous descriptor is on the disk when the call returns.
-    if (!now.armed || !S_ISREG(status.st_mode) || (::fcntl(fd, F_GETFL) & O_DSYNC) != 0) {
-        return;
-    }
-    Change change;
-    change.durable_with = status.st_ino;
-    change.path = path_of(fd);
-    change.offset = offset;
-    change.old_size = status.st_size;
-    change.old_bytes.resize(size);
-    const int reader = ::open(change.path.c_str(), O_RDONLY | O_CLOEXEC);
-    const long got = ::syscall(SYS_pread64, reader, change.old_bytes.data(), size, offset);
-    ::close(reader);
-    change.old_bytes.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
-    now.unsynced.push_back(std::move(change));
-}
-
-void remember_synced(State& now, int fd) {
-    const ino_t file = status_of(fd).st_ino;
-    std::erase_if(now.unsynced, [file](const Change& change) { return change.durable_with == file; });
-}
+private:
+    State& now_ = state();
+    std::unique_lock<std::recursive_mutex> lock_;
+    std::optional<Plan> misbehaves_;
+};
 
 // `write` does the call with at most this many bytes.
 template <class Write>
 ssize_t guarded_write(int fd, std::size_t size, off_t offset, const Write& write) {
-    State& now = state();
-    const std::lock_guard lock(now.mutex);
-    const Turn turn = count_call(now);
-    if (turn == Turn::misbehave && now.fault == Fault::failed) {
-        return fail(now);
-    }
-    remember_write(now, fd, size, offset);
-    if (turn == Turn::pass) {
+    if (!is_file(fd)) {
         return write(size);
     }
-    write(now.fault == Fault::torn ? size / 2 : size);
-    return fail(now);
+    Guarded call(Call::write);
+    if (!call.happens() && !call.torn()) {
+        return call.answer<ssize_t>(-1);
+    }
+    const bool durable = (::fcntl(fd, F_GETFL) & O_DSYNC) != 0 && !call.syncs_lie();
+    if (call.unsynced() != nullptr && !durable) {
+        call.unsynced()->will_write(fd, offset, size);
+    }
+    return call.answer(write(call.torn() ? size / 2 : size));
 }
 
 int guarded_sync(int fd, long number) {
-    State& now = state();
-    const std::lock_guard lock(now.mutex);
-    const Turn turn = count_call(now);
-    if (turn == Turn::misbehave && now.fault != Fault::stored) {
-        return static_cast<int>(fail(now));
+    Guarded call(Call::sync);
+    if (!call.happens()) {
+        return call.answer(-1);
     }
-    // The disk of the test need not spin: what is synced is what the list no longer holds.
-    (void)number;
-    remember_synced(now, fd);
-    return turn == Turn::pass ? 0 : static_cast<int>(fail(now));
+    const std::uint64_t covered = call.unsynced() != nullptr ? call.unsynced()->covered() : 0;
+    int done = 0;
+    if (call.syncs_take_time()) {
+        done = static_cast<int>(call.aside([&] { return ::syscall(number, fd); }));
+    }
+    if (done == 0 && call.unsynced() != nullptr && !call.syncs_lie()) {
+        call.unsynced()->synced(fd, covered);
+    }
+    return call.answer(done);
+}
+
+int guarded_open(int directory, const char* path, int flags, mode_t mode) {
+    Guarded call(Call::open);
+    if (!call.happens()) {
+        return call.answer(-1);
+    }
+    const bool may_make = (flags & O_CREAT) != 0;
+    struct stat status {};
+    const bool there = may_make && ::fstatat(directory, path, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    const int fd = static_cast<int>(::syscall(SYS_openat, directory, path, flags, mode));
+    if (fd >= 0 && call.unsynced() != nullptr) {
+        if ((flags & O_TRUNC) != 0) {
+            refuse_to_model("O_TRUNC");
+        }
+        if (may_make && !there) {
+            call.unsynced()->made(directory, path);
+        }
+    }
+    const int answer = call.answer(fd);
+    if (answer < 0 && fd >= 0) {
+        ::close(fd);
+    }
+    return answer;
+}
+
+int guarded_rename(int old_directory, const char* old_path, int directory, const char* path, unsigned flags) {
+    Guarded call(Call::name);
+    if (!call.happens()) {
+        return call.answer(-1);
+    }
+    struct stat status {};
+    if (call.unsynced() != nullptr &&
+        (flags & ~unsigned{RENAME_NOREPLACE} || ::fstatat(directory, path, &status, AT_SYMLINK_NOFOLLOW) == 0)) {
+        refuse_to_model("a rename over something");
+    }
+    const auto done = static_cast<int>(::syscall(SYS_renameat2, old_directory, old_path, directory, path, flags));
+    if (done == 0 && call.unsynced() != nullptr) {
+        call.unsynced()->renamed(old_directory, old_path, directory, path);
+    }
+    return call.answer(done);
+}
+
+int guarded_remove(int directory, const char* path, int flags) {
+    Guarded call(Call::name);
+    if (!call.happens()) {
+        return call.answer(-1);
+    }
+    const long done = call.unsynced() != nullptr ? call.unsynced()->remove(directory, path, flags)
+                                                 : ::syscall(SYS_unlinkat, directory, path, flags);
+    return call.answer(static_cast<int>(done));
+}
+
+int guarded_mkdir(int directory, const char* path, mode_t mode) {
+    Guarded call(Call::name);
+    if (!call.happens()) {
+        return call.answer(-1);
+    }
+    const auto done = static_cast<int>(::syscall(SYS_mkdirat, directory, path, mode));
+    if (done == 0 && call.unsynced() != nullptr) {
+        call.unsynced()->made(directory, path);
+    }
+    return call.answer(done);
+}
+
+int guarded_resize(int fd, off_t size) {
+    Guarded call(Call::write);
+    if (!call.happens()) {
+        return call.answer(-1);
+    }
+    if (call.unsynced() != nullptr && is_file(fd)) {
+        call.unsynced()->will_resize(fd, size);
+    }
+    return call.answer(static_cast<int>(::syscall(SYS_ftruncate, fd, size)));
 }
 
 std::vector<iovec> first_bytes(const iovec* parts, int count, std::size_t size) {
@@ -175,21 +224,18 @@ std::size_t total(const iovec* parts, int count) {
 
 }  // namespace
 
-void arm(std::uint64_t at, Fault fault, int error) {
+void watch(const std::string& folder, const Surroundings& surroundings) {
     State& now = state();
     const std::lock_guard lock(now.mutex);
-    now.armed = true;
-    now.fired = false;
-    now.calls = 0;
-    now.at = at;
-    now.fault = fault;
-    now.error = error;
-    now.unsynced.clear();
+    now.unsynced.emplace(folder);
+    now.surroundings = surroundings;
 }
-void disarm() {
+void arm(const Plan& plan) {
     State& now = state();
     const std::lock_guard lock(now.mutex);
-    now.armed = false;
+    now.plan = plan;
+    now.calls = 0;
+    now.fired = false;
 }
 bool fired() {
     State& now = state();
@@ -201,6 +247,8 @@ bool fired() {
 
 using namespace xinfu::faults;
 
+// glibc's names for them. Those that it lacks a declaration of are called by code that was compiled with
+// _FORTIFY_SOURCE.
 extern "C" {
 
 ssize_t pwrite(int fd, const void* bytes, size_t size, off_t offset) {
@@ -226,6 +274,15 @@ ssize_t pwritev(int fd, const iovec* parts, int count, off_t offset) {
         return ::syscall(SYS_pwritev, fd, cut.data(), cut.size(), offset, 0);
     });
 }
+ssize_t pwritev64(int fd, const iovec* parts, int count, off_t offset) {
+    return pwritev(fd, parts, count, offset);
+}
+int ftruncate(int fd, off_t size) noexcept {
+    return guarded_resize(fd, size);
+}
+int ftruncate64(int fd, off_t size) noexcept {
+    return guarded_resize(fd, size);
+}
 int fdatasync(int fd) {
     return guarded_sync(fd, SYS_fdatasync);
 }
@@ -233,28 +290,64 @@ int fsync(int fd) {
     return guarded_sync(fd, SYS_fsync);
 }
 
-int renameat2(int old_folder, const char* old_name, int folder, const char* name, unsigned flags) noexcept {
-    State& now = state();
-    const std::lock_guard lock(now.mutex);
-    const Turn turn = count_call(now);
-    if (turn == Turn::misbehave && now.fault != Fault::stored) {
-        return static_cast<int>(fail(now));
-    }
-    const long done = ::syscall(SYS_renameat2, old_folder, old_name, folder, name, flags);
-    if (done == 0 && now.armed) {
-        Change change;
-        change.rename = true;
-        change.durable_with = status_of(folder).st_ino;
-        change.path = path_of(folder) + "/" + name;
-        change.old_path = path_of(old_folder) + "/" + old_name;
-        for (Change& earlier : now.unsynced) {
-            if (!earlier.rename && earlier.path == change.old_path) {
-                earlier.path = change.path;
-            }
-        }
-        now.unsynced.push_back(std::move(change));
-    }
-    return turn == Turn::pass ? static_cast<int>(done) : static_cast<int>(fail(now));
+static mode_t mode_of(int flags, va_list rest) {
+    return (flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(rest, mode_t) : 0;
+}
+int open(const char* path, int flags, ...) {
+    va_list rest;
+    va_start(rest, flags);
+    const mode_t mode = mode_of(flags, rest);
+    va_end(rest);
+    return guarded_open(AT_FDCWD, path, flags, mode);
+}
+int open64(const char* path, int flags, ...) {
+    va_list rest;
+    va_start(rest, flags);
+    const mode_t mode = mode_of(flags, rest);
+    va_end(rest);
+    return guarded_open(AT_FDCWD, path, flags, mode);
+}
+int openat(int directory, const char* path, int flags, ...) {
+    va_list rest;
+    va_start(rest, flags);
+    const mode_t mode = mode_of(flags, rest);
+    va_end(rest);
+    return guarded_open(directory, path, flags, mode);
+}
+int openat64(int directory, const char* path, int flags, ...) {
+    va_list rest;
+    va_start(rest, flags);
+    const mode_t mode = mode_of(flags, rest);
+    va_end(rest);
+    return guarded_open(directory, path, flags, mode);
+}
+int __open_2(const char* path, int flags) {
+    return guarded_open(AT_FDCWD, path, flags, 0);
+}
+int __openat_2(int directory, const char* path, int flags) {
+    return guarded_open(directory, path, flags, 0);
+}
+
+int rename(const char* old_path, const char* path) noexcept {
+    return guarded_rename(AT_FDCWD, old_path, AT_FDCWD, path, 0);
+}
+int renameat(int old_directory, const char* old_path, int directory, const char* path) noexcept {
+    return guarded_rename(old_directory, old_path, directory, path, 0);
+}
+int renameat2(int old_directory, const char* old_path, int directory, const char* path, unsigned flags) noexcept {
+    return guarded_rename(old_directory, old_path, directory, path, flags);
+}
+int unlink(const char* path) noexcept {
+    return guarded_remove(AT_FDCWD, path, 0);
+}
+int unlinkat(int directory, const char* path, int flags) noexcept {
+    return guarded_remove(directory, path, flags);
+}
+int mkdir(const char* path, mode_t mode) noexcept {
+    return guarded_mkdir(AT_FDCWD, path, mode);
+}
+int mkdirat(int directory, const char* path, mode_t mode) noexcept {
+    return guarded_mkdir(directory, path, mode);
 }
 
 }  // extern "C"

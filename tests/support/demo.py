@@ -22,8 +22,8 @@ from tests.support.records import credit_code
 BIN = pathlib.Path(os.environ["XINFU_BIN"])
 XINFU = str(BIN / "xinfu")
 PENALTY = "administrative-penalty"
-# What the sanitizers, a failed assertion and an exception that nobody caught leave behind.
-FAULT = re.compile(r"(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:|Assertion `|terminate called")
+# What the sanitizers, a failed assertion, an exception that nobody caught and tests/faults/ when it is lost leave behind.
+FAULT = re.compile(r"(Address|Leak|UndefinedBehavior)Sanitizer|runtime error:|Assertion `|terminate called|the failing system:")
 
 
 def run(*command, check=True, timeout=120, **more):
@@ -43,6 +43,13 @@ def wait_until(condition, timeout=30, every=0.1, what="condition"):
         if time.monotonic() > deadline:
             raise AssertionError(f"{what} did not come true within {timeout} s")
         time.sleep(every)
+
+
+def is_running(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 class Answer:
@@ -72,13 +79,14 @@ class Answer:
 class Demo:
     """`xinfu demo up` in a directory of its own; `down` ends exactly those processes."""
 
-    def __init__(self):
+    def __init__(self, programs=BIN):
+        self.programs = pathlib.Path(programs)
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="xinfu-test-"))
         self.dir = self.home / "demo"
         self.work = self.home / "work"
         self.work.mkdir()
-        self.supervisor = None  # of the city, once it was restarted here
-        done = run(XINFU, "demo", "up", "--dir", self.dir, check=False, timeout=120)
+        self.supervisors = {}  # of nodes that were started again here
+        done = run(self.programs / "xinfu", "demo", "up", "--dir", self.dir, check=False, timeout=120)
         if done.returncode != 0:
             logs = "\n".join(f"--- {p}\n{p.read_text(errors='replace')[-3000:]}" for p in self.dir.rglob("*.log"))
             self.down()
@@ -99,32 +107,43 @@ class Demo:
 
     def down(self):
         """Ends the nodes. A process that died of a fault of its own was replaced, so only the nodes' logs tell of it."""
-        run(XINFU, "demo", "down", "--dir", self.dir, check=False)
-        if self.supervisor:
-            self.supervisor.wait(30)
+        run(self.programs / "xinfu", "demo", "down", "--dir", self.dir, check=False)
+        for supervisor in self.supervisors.values():
+            supervisor.wait(30)
         faults = [f"--- {log}\n{text[max(0, found.start() - 500):found.start() + 6000]}" for log in self.dir.rglob("*.log")
                   for text in [log.read_text(errors="replace")] for found in [FAULT.search(text)] if found]
         shutil.rmtree(self.home, ignore_errors=True)
         if faults:
             raise AssertionError("\n".join(faults))
 
+    def supervisor(self, node="CITY"):
+        """The process that started a node's others."""
+        status = pathlib.Path(f"/proc/{self.pids(node)['gateway'][0]}/status").read_text()
+        return int(re.search(r"PPid:\s+(\d+)", status).group(1))
+
+    def await_end(self, node, supervisor, others=()):
+        for pid in (supervisor, *others):
+            wait_until(lambda: not is_running(pid), 30, 0.02, f"the end of {node}'s process {pid}")
+        if node in self.supervisors:
+            self.supervisors[node].wait(30)
+
+    def start(self, node="CITY", prefix=()):
+        """Starts a node that was ended; `prefix` is a command that starts it."""
+        place = self.dir / node.lower()
+        with open(place / "restarted.log", "ab") as log:
+            self.supervisors[node] = subprocess.Popen([*prefix, self.programs / "xinfud", "run", "--config", place / "xinfu.yaml",
+                                                       "--pid-file", place / "pids"], stdout=log, stderr=log)
+
     def restart_city(self, change=lambda text: text, meanwhile=lambda: None, prefix=()):
         """Ends the city's supervisor as an administrator would, changes its configuration, starts it again; `prefix` is a
         command that starts it."""
-        gateway = self.pids()["gateway"][0]
-        parent = int(re.search(r"PPid:\s+(\d+)", pathlib.Path(f"/proc/{gateway}/status").read_text()).group(1))
-        os.kill(parent, signal.SIGTERM)
-        wait_until(lambda: not pathlib.Path(f"/proc/{gateway}").exists(), 30, 0.1, "the city's end")
-        wait_until(lambda: not pathlib.Path(f"/proc/{parent}").exists()
-                   or "Z" in pathlib.Path(f"/proc/{parent}/stat").read_text().split()[2], 30, 0.1, "the supervisor's end")
-        if self.supervisor:
-            self.supervisor.wait(30)
+        supervisor, gateways = self.supervisor(), self.pids()["gateway"]
+        os.kill(supervisor, signal.SIGTERM)
+        self.await_end("CITY", supervisor, gateways)
         path = self.dir / "city" / "xinfu.yaml"
         path.write_text(change(path.read_text()))
         meanwhile()
-        with open(self.dir / "city" / "restarted.log", "ab") as log:
-            self.supervisor = subprocess.Popen([*prefix, BIN / "xinfud", "run", "--config", path, "--pid-file",
-                                                self["CITY_PIDS"]], stdout=log, stderr=log)
+        self.start(prefix=prefix)
         wait_until(lambda: self.curl("/v1/status").status == 200, 20, 0.2, "the city's return")
 
     # ---- files -------------------------------------------------------------------------------------------
@@ -226,17 +245,20 @@ class Demo:
         return run(XINFU, "receipt", "verify", path, *(["--file", file] if file else []), "--log-key",
                    self[node + "_LOG_KEY"], "--json", check=check)
 
-    def log_verify(self, node="CITY", check=True):
+    def log_verify(self, node="CITY", check=True, since=None):
+        """`since` is a checkpoint that somebody kept."""
         return run(XINFU, "log", "verify", "--url", self[node + "_URL"], "--ca", self["CA"], "--cert",
                    self["LOG_READER_CERT"], "--key", self["LOG_READER_KEY"], "--log-key", self[node + "_LOG_KEY"],
-                   check=check)
+                   *(["--from", self.path(since.encode(), ".checkpoint")] if since else []), check=check)
+
+    def checkpoint(self, node="CITY"):
+        """None: the node does not answer now."""
+        answer = self.curl("/v1/log/checkpoint", who="LOG_READER", node=node)
+        return answer.text if answer.status == 200 else None
 
     def leaves(self, node="CITY"):
         """Every leaf of a node's log, as objects, read through the public tile interface."""
-        def checkpoint():
-            answer = self.curl("/v1/log/checkpoint", who="LOG_READER", node=node)
-            return answer.text if answer.status == 200 else None
-        note = wait_until(checkpoint, what="the checkpoint")
+        note = wait_until(lambda: self.checkpoint(node), what="the checkpoint")
         size = int(note.split("\n")[1])
         leaves = []
         for bundle in range((size + 255) // 256):
