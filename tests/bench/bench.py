@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+from tests.bench import crowd
 from tests.bench.machine import XINFU, Nginx, Node, Postgres, Watch, describe, run, slow_syncs
 
 AUDITOR = pathlib.Path(__file__).resolve().parents[1] / "support" / "auditor.py"
@@ -302,7 +303,11 @@ class Bench:
                   f"{count / alone:.0f} and {count / second:.0f} entries/s", ratio=peer / alone)
 
 
-STEPS = ("idle", "small-curl", "small-kept", "slow-sync", "big", "bulk", "query", "log")
+    def crowd(self):
+        crowd.measure(self)
+
+
+STEPS = ("idle", "small-curl", "small-kept", "slow-sync", "crowd", "big", "bulk", "query", "log")
 
 
 def bulk_of(text):
@@ -321,6 +326,7 @@ def main():
     parser.add_argument("--bulk", type=bulk_of, nargs="+", default=[(1000000, 400), (1000000, 4096)], metavar="ROWSxOCTETS")
     parser.add_argument("--curl-files", type=int, nargs=3, default=[500, 2000, 6400], metavar="N", help="by 1, 8 and 64 connections")
     parser.add_argument("--kept-files", type=int, default=20000)
+    parser.add_argument("--crowd-seconds", type=int, default=60)
     parser.add_argument("--queries", type=int, default=5000)
     parser.add_argument("--log-entries", type=int, default=1000000)
     parser.add_argument("--idle", type=float, default=0.85, help="start a step when this part of the processors is idle,")
@@ -328,6 +334,7 @@ def main():
     asked = parser.parse_args()
     if asked.quick:
         asked.repeat, asked.big_rows, asked.bulk, asked.curl_files = 1, 4096, [(5000, 400), (2000, 4096)], [20, 80, 256]
+        asked.crowd_seconds = 5
         asked.kept_files, asked.queries, asked.log_entries = 500, 200, 5000
     bench = Bench(asked)
     failed = False
