@@ -159,7 +159,8 @@ void allow_waiting(Filter& filter) {
     filter.allow("setsockopt", {equals(1, SOL_SOCKET), equals(2, SO_LINGER)});
     filter.allow("setsockopt", {equals(1, SOL_SOCKET), equals(2, SO_RCVBUF)});
     filter.allow("setsockopt", {equals(1, SOL_SOCKET), equals(2, SO_SNDBUF)});
-    for (const int option : {TCP_NODELAY, TCP_QUICKACK, TCP_USER_TIMEOUT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT}) {
+    for (const int option :
+         {TCP_NODELAY, TCP_QUICKACK, TCP_USER_TIMEOUT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_NOTSENT_LOWAT}) {
         filter.allow("setsockopt", {equals(1, IPPROTO_TCP), equals(2, static_cast<std::uint64_t>(option))});
     }
     // A thread, never a process. clone3's flags lie in memory where no filter can look: as if the kernel were

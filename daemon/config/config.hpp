@@ -51,8 +51,9 @@ struct Gateway {
     std::string metrics = "127.0.0.1:9464";
     // TLS 1.2 (ECDHE, AES-GCM, extended master secret) beside 1.3. False: 1.3 only. Needs a restart.
     bool tls12 = true;
-    // Threads that wait for the vault's handshake signatures. 1 to 64. Needs a restart.
-    std::uint32_t handshake_threads = 4;
+    // Threads that wait for the vault's handshake signatures; so many handshakes go on at one time. 1 to 64. Needs a
+    // restart.
+    std::uint32_t handshake_threads = 32;
     GatewayLimits limits;
 
     bool operator==(const Gateway&) const = default;

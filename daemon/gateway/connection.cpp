@@ -27,9 +27,13 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
+// With unknown clients, where there is no room for others. A client speaks first and at once; then it has to sign.
+constexpr std::chrono::milliseconds kGreeting{100};
+constexpr std::chrono::seconds kPatience{1};
 constexpr std::size_t kFirstReadBytes = 4096;
 constexpr std::size_t kWriteBytes = 64 * 1024;  // each has a deadline of its own
 constexpr std::chrono::seconds kWriteTimeMax{30};
+constexpr std::chrono::seconds kTurnTimeMax{10};
 constexpr std::size_t kBodyBufferBytes = 64 * 1024;  // Beast reads 512 bytes at a time into less
 constexpr std::size_t kProofBytesMax = 60 * 1024;    // what fits a packet beside the rest
 constexpr std::size_t kTokenBytesMax = 256;
@@ -116,11 +120,6 @@ Connection::Connection(Services& services, beast::tcp_stream socket, boundary::S
     : services_(services), socket_(std::move(socket)), source_(std::move(source)), id_(++services.last_connection) {}
 
 asio::awaitable<void> Connection::run() {
-    const auto self = shared_from_this();
-    auto shaking = handshake();
-    if (!co_await std::move(shaking)) {
-        co_return;
-    }
     bool more = true;
     while (more) {
         auto serving = serve_one();
@@ -137,6 +136,13 @@ asio::awaitable<void> Connection::run() {
     }
 }
 
+bool Connection::may_be_given_up() const {
+    if (introduced_) {
+        return Clock::now() - *introduced_ >= kPatience;  // a refusal takes no time: the rest was the client's
+    }
+    return stream_ && stream_->waited() >= (stream_->has_answered() ? kPatience : kGreeting);
+}
+
 void Connection::drain() {
     keep_alive_ = false;
     if (idle_) {
@@ -150,12 +156,15 @@ void Connection::abort() {
     (stream_ ? stream_->next_layer() : socket_).close();
 }
 
-asio::awaitable<bool> Connection::handshake() {
+asio::awaitable<bool> Connection::introduce() {
     const auto deadline = Clock::now() + services_.limits.handshake_seconds;
     // While the vault restarts nobody can sign; waiting a moment is better than failing.
     auto waiting = services_.vault.wait(deadline);
     link_ = co_await std::move(waiting);
-    if (!link_ || broken_) {
+    if (broken_) {
+        co_return false;
+    }
+    if (!link_) {
         services_.refusals.count("XF-6003", source_);
         services_.metrics.count_refusal("XF-6003");
         co_return false;
@@ -165,6 +174,9 @@ asio::awaitable<bool> Connection::handshake() {
     auto shaking = stream_->handshake(services_.workers, deadline - Clock::now());
     const error_code error = co_await std::move(shaking);
     --services_.metrics.handshakes_open;
+    if (broken_) {
+        co_return false;  // given up meanwhile, and counted by whoever did
+    }
     if (error) {
         const std::string_view code = error == tls::Errc::no_client_certificate ? "XF-1113" : "XF-1114";
         services_.refusals.count(code, source_);
@@ -176,6 +188,7 @@ asio::awaitable<bool> Connection::handshake() {
     ++services_.metrics.handshakes_total;
     auto proving = prove();
     co_await std::move(proving);
+    introduced_ = Clock::now();
     co_return true;
 }
 
@@ -205,6 +218,7 @@ asio::awaitable<void> Connection::prove() {
         standing_ = make_problem("XF-9002");
     } else {
         handle_ = reply->message.proven().handle();
+        principal_ = reply->message.proven().principal();
         if (reply->message.proven().has_standing()) {
             standing_ = reply->message.proven().standing();
         } else if (handle_.size() != kHandleBytes) {
@@ -321,6 +335,12 @@ asio::awaitable<std::optional<Response>> Connection::answer(Request& request, st
             co_return co_await std::move(acting);
         }
         default: {
+            auto waiting = services_.turns.take(principal_, Clock::now() + kTurnTimeMax);
+            auto turn = co_await std::move(waiting);
+            if (!turn) {
+                co_return render_problem(make_problem("XF-1108"));
+            }
+            request.turn.emplace(std::move(*turn));
             auto acting = read(*this, request, std::move(route));
             co_return co_await std::move(acting);
         }

@@ -24,6 +24,7 @@
 #include "daemon/gateway/refusals.hpp"
 #include "daemon/gateway/response.hpp"
 #include "daemon/gateway/routes.hpp"
+#include "daemon/gateway/turns.hpp"
 #include "daemon/gateway/vault_link.hpp"
 #include "daemon/tls/stream.hpp"
 
@@ -35,6 +36,7 @@ struct Services {
     VaultLink& vault;
     Metrics& metrics;
     Refusals& refusals;
+    Turns& turns;
     asio::any_io_executor workers;  // handshakes
     bool draining = false;          // answer what was begun, then close
     std::uint64_t last_connection = 0;
@@ -45,8 +47,9 @@ struct Request {
     using Parser = boost::beast::http::request_parser<boost::beast::http::buffer_body>;
     Parser parser;
     std::chrono::steady_clock::time_point began;
-    std::string token;     // of a person's session
-    bool expects = false;  // 100 (Continue) is waited for and not sent yet
+    std::string token;                // of a person's session
+    std::optional<Turns::Turn> turn;  // of a reading, until its answer is written
+    bool expects = false;             // 100 (Continue) is waited for and not sent yet
 };
 
 // The body did not arrive: the connection is of no further use, or there is an answer that says so.
@@ -61,6 +64,15 @@ class Connection : public std::enable_shared_from_this<Connection> {
 public:
     Connection(Services& services, boost::beast::tcp_stream socket, boundary::SourceAddress source);
 
+    // The handshake, and who the client is. False: there is nobody to serve.
+    asio::awaitable<bool> introduce();
+    // The client is a principal in good standing. What others ask is only refused.
+    bool is_known() const { return !handle_.empty() && !standing_; }
+    // An unknown client that has kept us waiting for longer than an honest one does. Never while it waits for us.
+    bool may_be_given_up() const;
+    std::uint64_t id() const { return id_; }
+    const boundary::SourceAddress& source() const { return source_; }
+    // Its requests, until the connection ends.
     asio::awaitable<void> run();
     // Ends the connection if it waits for a request; else after the answer under way.
     void drain();
@@ -99,7 +111,6 @@ private:
         unsigned status = 0;
         bool keep = false;
     };
-    asio::awaitable<bool> handshake();
     asio::awaitable<void> prove();
     asio::awaitable<bool> wait_for_request();
     asio::awaitable<bool> serve_one();
@@ -116,9 +127,11 @@ private:
     boundary::SourceAddress source_;
     LinkPointer link_;
     std::string handle_;
+    std::string principal_;
     std::optional<boundary::Problem> standing_;  // every request is answered with it
     boost::beast::flat_buffer buffer_;
-    std::uint64_t id_;
+    std::uint64_t id_;  // later ones have greater ones
+    std::optional<std::chrono::steady_clock::time_point> introduced_;
     std::uint32_t requests_ = 0;
     bool idle_ = false;       // waits for a request
     bool keep_alive_ = true;  // after the answer under way

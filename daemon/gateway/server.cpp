@@ -1,5 +1,9 @@
 #include "daemon/gateway/server.hpp"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -28,6 +32,10 @@ constexpr unsigned kMetricsConnectionsMax = 8;
 constexpr std::chrono::seconds kMetricsTimeMax{5};
 constexpr std::chrono::milliseconds kAcceptPause{50};  // when descriptors run out
 constexpr std::chrono::seconds kRefusalsEvery{1};
+constexpr int kUnsentBytesMax = 128 * 1024;  // beside what is on its way to a client that does read
+constexpr unsigned kReadingsAtOnceMax = 16;  // of one principal; the vault bounds its files
+constexpr unsigned kOldestTried = 64;
+constexpr std::uint32_t kLeavingMax = 64;  // given up, and not gone yet
 
 boundary::SourceAddress source_of(const tcp::endpoint& peer) {
     boundary::SourceAddress source;
@@ -44,6 +52,12 @@ boundary::SourceAddress source_of(const tcp::endpoint& peer) {
     }
     source.set_port(peer.port());
     return source;
+}
+
+// The kernel would take megabytes for a client that asks for much and does not read; thousands of them had all memory.
+void bound_unsent(tcp::socket& socket) {
+    static_cast<void>(
+        ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_NOTSENT_LOWAT, &kUnsentBytesMax, sizeof kUnsentBytesMax));
 }
 
 // The protocol a listening descriptor was made for.
@@ -68,10 +82,12 @@ Server::Server(asio::io_context& io, const config::Gateway& settings, boundary::
       service_(service),
       workers_(settings.handshake_threads),
       vault_(io.get_executor(), settings.tls12, [this](bool linked) { show_status(linked); }),
+      turns_(io.get_executor(), kReadingsAtOnceMax),
       services_{.limits = settings.limits,
                 .vault = vault_,
                 .metrics = metrics_,
                 .refusals = refusals_,
+                .turns = turns_,
                 .workers = workers_.get_executor(),
                 .draining = false,
                 .last_connection = 0},
@@ -137,10 +153,11 @@ asio::awaitable<void> Server::accept(tcp::acceptor& listener) {
             continue;
         }
         socket.set_option(tcp::no_delay(true), ignored);
+        bound_unsent(socket);
         auto refused = sources_.enter(peer.address(), Clock::now());
-        if (!refused && metrics_.handshakes_open * 2 > services_.limits.connections) {
+        if (!refused && !make_room()) {
             sources_.leave(peer.address(), Clock::now());
-            refused = "XF-1107";  // half of the connections are kept for those who finish their handshake
+            refused = "XF-1107";
         }
         if (refused) {
             refusals_.count(*refused, source_of(peer));
@@ -152,20 +169,53 @@ asio::awaitable<void> Server::accept(tcp::acceptor& listener) {
         auto connection =
             std::make_shared<Connection>(services_, beast::tcp_stream(std::move(socket)), source_of(peer));
         connections_.insert(connection);
+        unknown_.emplace(connection->id(), connection);
         asio::co_spawn(io_, serve(std::move(connection), peer.address()), asio::detached);
     }
 }
 
+// Half of the connections are for known clients. Of the others whoever has kept us waiting for longest makes room for
+// a newcomer: whoever holds connections without saying who he is would keep everybody out otherwise. Those who wait for
+// us stay, or more newcomers than can be served would leave nobody served.
+bool Server::make_room() {
+    const std::size_t most = services_.limits.connections;
+    if (unknown_.size() * 2 < most && sources_.open() <= most) {
+        return true;
+    }
+    if (sources_.open() > most + kLeavingMax) {
+        return false;
+    }
+    auto oldest = unknown_.begin();
+    for (unsigned tries = 0; oldest != unknown_.end() && tries < kOldestTried; ++oldest, ++tries) {
+        const auto connection = oldest->second;
+        if (connection->may_be_given_up()) {
+            unknown_.erase(oldest);
+            refusals_.count("XF-1107", connection->source());
+            metrics_.count_refusal("XF-1107");
+            connection->abort();
+            return true;
+        }
+    }
+    return false;
+}
+
 asio::awaitable<void> Server::serve(std::shared_ptr<Connection> connection, asio::ip::address address) {
     try {
-        auto running = connection->run();
-        co_await std::move(running);
+        auto introducing = connection->introduce();
+        if (co_await std::move(introducing)) {
+            if (connection->is_known()) {
+                unknown_.erase(connection->id());
+            }
+            auto running = connection->run();
+            co_await std::move(running);
+        }
     } catch (const std::exception& fault) {
         // The last resort: whatever it was ends this connection alone.
         service_.log(boundary::Level::error, std::string("a connection ended with a fault: ") + fault.what());
         connection->abort();
     }
     connections_.erase(connection);
+    unknown_.erase(connection->id());
     --metrics_.connections_open;
     sources_.leave(address, Clock::now());
 }

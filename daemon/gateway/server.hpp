@@ -3,6 +3,7 @@
 // Threads: one event loop; handshakes on a pool.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <set>
 #include <vector>
@@ -36,6 +37,8 @@ public:
 private:
     asio::awaitable<void> accept(asio::ip::tcp::acceptor& listener);
     asio::awaitable<void> serve(std::shared_ptr<Connection> connection, asio::ip::address address);
+    // Room for the connection that has just come. False: all is taken by known clients, or by those who wait for us.
+    bool make_room();
     asio::awaitable<void> accept_metrics();
     asio::awaitable<void> serve_metrics(asio::ip::tcp::socket socket);
     asio::awaitable<std::string> vault_metrics(bool& ready);
@@ -49,11 +52,13 @@ private:
     Metrics metrics_;
     Refusals refusals_;
     VaultLink vault_;
+    Turns turns_;
     Services services_;
     SourceLimits sources_;
     std::vector<asio::ip::tcp::acceptor> listeners_;
     std::optional<asio::ip::tcp::acceptor> metrics_listener_;
     std::set<std::shared_ptr<Connection>> connections_;
+    std::map<std::uint64_t, std::shared_ptr<Connection>> unknown_;  // those of no known client, the oldest first
     unsigned metrics_open_ = 0;
 };
 

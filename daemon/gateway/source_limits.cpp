@@ -24,9 +24,6 @@ boost::asio::ip::address_v6::bytes_type SourceLimits::key(const boost::asio::ip:
 
 std::optional<std::string_view> SourceLimits::enter(const boost::asio::ip::address& address, Clock::time_point now) {
     forget(now);
-    if (open_ >= limits_.connections) {
-        return "XF-1107";
-    }
     Source& source = sources_[key(address)];
     if (now - source.minute_began >= kWindow) {
         source.minute_began = now;

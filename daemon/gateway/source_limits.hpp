@@ -29,7 +29,7 @@ public:
     void replace(const config::GatewayLimits& limits) { limits_ = limits; }
 
     std::size_t remembered() const { return sources_.size(); }
-    std::uint32_t open() const { return open_; }
+    std::uint32_t open() const { return open_; }  // in all, which the caller bounds
 
 private:
     struct Source {

@@ -8,6 +8,7 @@ namespace xinfu::tls {
 
 namespace asio = boost::asio;
 using boost::system::error_code;
+using Clock = std::chrono::steady_clock;
 
 namespace {
 
@@ -41,8 +42,10 @@ asio::awaitable<error_code> Stream::handshake(asio::any_io_executor worker,
         if (result || engine_->complete()) {
             break;
         }
+        waits_since_ = Clock::now();
         auto read = socket_.async_read_some(asio::buffer(input_.get(), kFeedBytesMax), kAsTuple);
         const auto [read_error, arrived] = co_await std::move(read);
+        waited_ += Clock::now() - *std::exchange(waits_since_, std::nullopt);
         if (read_error == asio::error::eof) {
             result = engine_->end_of_input();
             if (!result) {
@@ -56,6 +59,7 @@ asio::awaitable<error_code> Stream::handshake(asio::any_io_executor worker,
         }
         auto fed = asio::co_spawn(worker, feed_there(*engine_, {input_.get(), arrived}), asio::use_awaitable);
         co_await std::move(fed);  // a failure shows in engine_->failure(), after its alert has been flushed
+        answered_ = answered_ || engine_->output_size() != 0;
         if (!engine_->failure() && !engine_->complete() && engine_->peer_closed()) {
             result = Errc::closed;
             break;
@@ -63,6 +67,13 @@ asio::awaitable<error_code> Stream::handshake(asio::any_io_executor worker,
     }
     socket_.expires_never();
     co_return result;
+}
+
+std::optional<Clock::duration> Stream::waited() const {
+    if (!waits_since_) {
+        return std::nullopt;
+    }
+    return waited_ + (Clock::now() - *waits_since_);
 }
 
 asio::awaitable<void> Stream::shutdown(std::chrono::steady_clock::duration linger) {

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include <boost/asio/awaitable.hpp>
@@ -44,6 +45,10 @@ public:
     // was. Sets the socket's deadline, and clears it when done. An alert that explains a failure has been sent.
     boost::asio::awaitable<boost::system::error_code> handshake(
         boost::asio::any_io_executor worker, std::chrono::steady_clock::duration time_max = kHandshakeTimeMax);
+    // While handshake() waits for the peer: how long it has done so, all times together. Empty while the peer waits.
+    std::optional<std::chrono::steady_clock::duration> waited() const;
+    // The peer's first messages were whole and have been answered.
+    bool has_answered() const { return answered_; }
 
     // Sends what is queued, close_notify and the end of our side of the connection. What the peer still sends is read
     // and thrown away for at most `linger`, so that an answer is not lost to a reset; then closes.
@@ -75,6 +80,9 @@ private:
     bool flushing_ = false;
     boost::system::error_code write_failure_;
     boost::asio::steady_timer flushed_;  // never expires; cancelled when a flush ends
+    bool answered_ = false;
+    std::chrono::steady_clock::duration waited_{};
+    std::optional<std::chrono::steady_clock::time_point> waits_since_;
 };
 
 }  // namespace xinfu::tls

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 
+from tests.bench import crowd
 from tests.bench.machine import XINFU, Nginx, Node, Postgres, Watch, describe, run, slow_syncs
 
 AUDITOR = pathlib.Path(__file__).resolve().parents[1] / "support" / "auditor.py"
@@ -335,7 +336,11 @@ class Bench:
                   f"{count / alone:.0f} and {count / second:.0f} entries/s", ratio=peer / alone)
 
 
-STEPS = ("idle", "small-curl", "small-kept", "slow-sync", "big", "bulk", "query", "grown", "log")
+    def crowd(self):
+        crowd.measure(self)
+
+
+STEPS = ("idle", "small-curl", "small-kept", "slow-sync", "crowd", "big", "bulk", "query", "grown", "log")
 
 
 def bulk_of(text):
@@ -354,6 +359,7 @@ def main():
     parser.add_argument("--bulk", type=bulk_of, nargs="+", default=[(1000000, 400), (1000000, 4096)], metavar="ROWSxOCTETS")
     parser.add_argument("--curl-files", type=int, nargs=3, default=[500, 2000, 6400], metavar="N", help="by 1, 8 and 64 connections")
     parser.add_argument("--kept-files", type=int, default=20000)
+    parser.add_argument("--crowd-seconds", type=int, default=60)
     parser.add_argument("--queries", type=int, default=5000)
     parser.add_argument("--grown", type=int, default=10, metavar="FILES", help="of --grown-rows each, beside what is stored already")
     parser.add_argument("--grown-rows", type=int, default=1000000)
@@ -363,6 +369,7 @@ def main():
     asked = parser.parse_args()
     if asked.quick:
         asked.repeat, asked.big_rows, asked.bulk, asked.curl_files = 1, 4096, [(5000, 400), (2000, 4096)], [20, 80, 256]
+        asked.crowd_seconds = 5
         asked.kept_files, asked.queries, asked.log_entries = 500, 200, 5000
         asked.grown, asked.grown_rows = 2, 5000
     bench = Bench(asked)

@@ -11,4 +11,4 @@ if [ ! -e "$policy" ]; then  # asked by every package before it starts a service
 fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get update -q >/dev/null
-apt-get install -y -q --no-install-recommends postgresql nginx systemd-journal-remote golang-go curl openssl python3 >/dev/null
+apt-get install -y -q --no-install-recommends postgresql nginx systemd-journal-remote golang-go slowhttptest curl openssl python3 >/dev/null

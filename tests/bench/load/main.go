@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"time"
 )
 
 // signFiles makes `count` signed files of `records` records each.
@@ -83,7 +84,7 @@ func signOne(s signer, path, unit string, first, count, octets int) error {
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: load files|file|send|query|log [options]")
+		fmt.Fprintln(os.Stderr, "usage: load files|file|send|pace|hold|relay|query|log [options]")
 		os.Exit(2)
 	}
 	options := flag.NewFlagSet(os.Args[1], flag.ExitOnError)
@@ -93,10 +94,12 @@ func main() {
 	directory, out, unit, logKeyText := text("dir"), text("out"), text("unit"), text("log-key")
 	samples, prefix, token, journal := text("samples"), text("prefix"), text("token"), text("journal")
 	first, count, records, octets := number("first", 1), number("count", 1), number("records", 10), number("octets", 0)
-	connections, of := number("connections", 1), number("of", 1)
+	connections, of, rate := number("connections", 1), number("of", 1), number("rate", 100)
+	from, listen := text("from"), text("listen")
+	kind, sources, seconds, interval := text("kind"), number("sources", 1), number("seconds", 60), number("interval", 5)
 	tls12 := options.Bool("tls12", false, "")
 	options.Parse(os.Args[2:])
-	at := target{*url, *ca, *certificate, *key, *tls12}
+	at := target{*url, *ca, *certificate, *key, *from, *tls12}
 
 	var measured result
 	var err error
@@ -116,10 +119,23 @@ func main() {
 		var senders []target // one or more, separated by commas: certificates, keys and directories
 		keys := strings.Split(*key, ",")
 		for i, own := range strings.Split(*certificate, ",") {
-			senders = append(senders, target{*url, *ca, own, keys[i], *tls12})
+			senders = append(senders, target{*url, *ca, own, keys[i], *from, *tls12})
 		}
 		measured, err = send(senders, strings.Split(*directory, ","), *connections, *logKeyText, *samples, *prefix)
 		report = true
+	case "pace":
+		measured, err = pace(at, *directory, *connections, *rate, *logKeyText, *prefix)
+		report = true
+	case "hold":
+		var held holding
+		people := crowd{kind: *kind, connections: *connections, sources: *sources, rate: *rate,
+			interval: time.Duration(*interval) * time.Second}
+		held, err = hold(at, people, time.Duration(*seconds)*time.Second)
+		if err == nil {
+			err = json.NewEncoder(os.Stdout).Encode(held)
+		}
+	case "relay":
+		err = relay(at, *listen, *sources)
 	case "query":
 		measured, err = query(at, *token, *first, *of, *count)
 		report = true

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 
 type target struct {
 	url, ca, certificate, key string
+	from                      string // the address to come from; any, if empty
 	tls12                     bool
 }
 
@@ -40,8 +42,12 @@ func (t target) client() (*http.Client, error) {
 	if t.tls12 {
 		config.MaxVersion = tls.VersionTLS12
 	}
+	dialer := net.Dialer{}
+	if t.from != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(t.from)}
+	}
 	return &http.Client{Timeout: 5 * time.Minute, Transport: &http.Transport{TLSClientConfig: config, MaxConnsPerHost: 1,
-		TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}}}, nil
+		DialContext: dialer.DialContext, TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}}}, nil
 }
 
 // clients are n clients whose connections are open. An account may have 32 files in flight.

@@ -335,5 +335,65 @@ TEST(GatewayProgramLimits, HoldForOneAddress) {
     }
 }
 
+class Idle {
+public:
+    explicit Idle(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(port);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        if (::connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) {
+            throw std::runtime_error("connect");
+        }
+    }
+    bool was_ended() const {
+        char octet = 0;
+        return ::recv(socket_.get(), &octet, 1, MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+    }
+
+private:
+    boundary::Descriptor socket_;
+};
+
+// Half of the connections were enough, and nobody got in until the last of them was closed for its silence.
+TEST(GatewayProgramLimits, WhoeverHoldsConnectionsAndSaysNothingMakesRoom) {
+    GatewayProcess gateway("    connections: 8\n    connections_per_source: 8\n    handshake_seconds: 60\n");
+    auto vault = gateway.connect_vault();
+    std::vector<Idle> idle;
+    for (int n = 0; n < 4; ++n) {
+        idle.emplace_back(gateway.port());
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    EXPECT_EQ(gateway.curl(status_and("") + gateway.url("/v1/status")).output, "200 ");
+    EXPECT_EQ(vault->wait_for(GatewayRequest::kCountRefusals).count_refusals().code(), "XF-1107");
+    EXPECT_TRUE(idle[0].was_ended());
+    EXPECT_FALSE(idle[3].was_ended()) << "one was enough";
+}
+
+TEST(GatewayProgramLimits, KnownClientsMakeNoRoomForOthers) {
+    GatewayProcess gateway("    connections: 2\n    connections_per_source: 2\n");
+    auto vault = gateway.connect_vault();
+    const std::string ask = "printf 'GET /v1/status HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n'";
+    std::vector<std::thread> known;
+    std::array<std::string, 2> answers;
+    for (auto& answer : answers) {
+        known.emplace_back([&] { answer = gateway.raw("sleep 3; " + ask).output; });
+    }
+    for (int tries = 0; tries < 100; ++tries) {
+        const auto metrics = run_command("curl -sS " + gateway.metrics_url("/metrics")).output;
+        if (contains(metrics, "xinfu_gateway_handshakes_total 2\n")) {
+            break;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    EXPECT_NE(gateway.curl("--interface 127.0.0.2 " + gateway.url("/v1/status")).code, 0);
+    for (auto& thread : known) {
+        thread.join();
+    }
+    for (const auto& answer : answers) {
+        EXPECT_TRUE(contains(answer, "HTTP/1.1 200 OK")) << answer;
+    }
+}
+
 }  // namespace
 }  // namespace xinfu::gateway
