@@ -103,7 +103,7 @@ Result<std::optional<IdentifiedSubmission>> first_submission(const ReadTransacti
         const auto id = submission_id_from_bytes(key);
         auto row = codec::parse<rows::Submission>(value);
         if (id && row) {
-            found.emplace(*id, std::move(*row));
+            found = IdentifiedSubmission{*id, std::move(*row)};
         } else {
             failed = Errc::corrupt;
         }
