@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -34,7 +35,7 @@ constexpr std::chrono::milliseconds kAcceptPause{50};  // when descriptors run o
 constexpr std::chrono::seconds kRefusalsEvery{1};
 constexpr int kUnsentBytesMax = 128 * 1024;  // beside what is on its way to a client that does read
 constexpr unsigned kReadingsAtOnceMax = 16;  // of one principal; the vault bounds its files
-constexpr unsigned kOldestTried = 64;
+constexpr std::size_t kTriesMax = 64;
 constexpr std::uint32_t kLeavingMax = 64;  // given up, and not gone yet
 
 boundary::SourceAddress source_of(const tcp::endpoint& peer) {
@@ -174,9 +175,9 @@ asio::awaitable<void> Server::accept(tcp::acceptor& listener) {
     }
 }
 
-// Half of the connections are for known clients. Of the others whoever has kept us waiting for longest makes room for
-// a newcomer: whoever holds connections without saying who he is would keep everybody out otherwise. Those who wait for
-// us stay, or more newcomers than can be served would leave nobody served.
+// Half of the connections are for known clients. Of the others one that keeps us waiting makes room for a newcomer:
+// whoever holds connections without saying who he is would keep everybody out otherwise. Those who wait for us stay, or
+// more newcomers than can be served would leave nobody served.
 bool Server::make_room() {
     const std::size_t most = services_.limits.connections;
     if (unknown_.size() * 2 < most && sources_.open() <= most) {
@@ -185,11 +186,15 @@ bool Server::make_room() {
     if (sources_.open() > most + kLeavingMax) {
         return false;
     }
-    auto oldest = unknown_.begin();
-    for (unsigned tries = 0; oldest != unknown_.end() && tries < kOldestTried; ++oldest, ++tries) {
-        const auto connection = oldest->second;
+    for (std::size_t tries = std::min(unknown_.size(), kTriesMax); tries != 0; --tries) {
+        auto next = unknown_.upper_bound(last_tried_);  // round and round: those in front may be waiting for us
+        if (next == unknown_.end()) {
+            next = unknown_.begin();
+        }
+        last_tried_ = next->first;
+        const auto connection = next->second;
         if (connection->may_be_given_up()) {
-            unknown_.erase(oldest);
+            unknown_.erase(next);
             refusals_.count("XF-1107", connection->source());
             metrics_.count_refusal("XF-1107");
             connection->abort();

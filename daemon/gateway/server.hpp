@@ -59,6 +59,7 @@ private:
     std::optional<asio::ip::tcp::acceptor> metrics_listener_;
     std::set<std::shared_ptr<Connection>> connections_;
     std::map<std::uint64_t, std::shared_ptr<Connection>> unknown_;  // those of no known client, the oldest first
+    std::uint64_t last_tried_ = 0;                                  // of `unknown_`, by make_room()
     unsigned metrics_open_ = 0;
 };
 

@@ -376,15 +376,16 @@ TEST(GatewayProgramLimits, KnownClientsMakeNoRoomForOthers) {
     const std::string ask = "printf 'GET /v1/status HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n'";
     std::vector<std::thread> known;
     std::array<std::string, 2> answers;
-    for (auto& answer : answers) {
-        known.emplace_back([&] { answer = gateway.raw("sleep 3; " + ask).output; });
-    }
-    for (int tries = 0; tries < 100; ++tries) {
-        const auto metrics = run_command("curl -sS " + gateway.metrics_url("/metrics")).output;
-        if (contains(metrics, "xinfu_gateway_handshakes_total 2\n")) {
-            break;
+    // One after the other: on a busy machine the first could be slow enough to make room for the second.
+    for (std::size_t n = 0; n < answers.size(); ++n) {
+        known.emplace_back([&, n] { answers[n] = gateway.raw("sleep 4; " + ask).output; });
+        const std::string introduced = "xinfu_gateway_handshakes_total " + std::to_string(n + 1) + "\n";
+        for (int tries = 0; tries < 150; ++tries) {
+            if (contains(run_command("curl -sS " + gateway.metrics_url("/metrics")).output, introduced)) {
+                break;
+            }
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
         }
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     EXPECT_NE(gateway.curl("--interface 127.0.0.2 " + gateway.url("/v1/status")).code, 0);
     for (auto& thread : known) {
