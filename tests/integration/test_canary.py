@@ -121,6 +121,7 @@ class Canary(DemoCase):
                 self.assertGreater(len(content), 100_000)
                 self.assertEqual(readable(content), [], node)
 
+    @unittest.skipIf(os.environ.get("XINFU_SANITIZED"), "the sanitizer takes the signal for a fault of the program")
     def test_no_process_leaves_a_core(self):
         pattern = pathlib.Path("/proc/sys/kernel/core_pattern").read_text().strip()
         for node in NODES:
