@@ -20,9 +20,9 @@ class FailingDisk(FaultyCase):
             self.demo.delivered(self.demo.submit(self.demo.penalties(1)).id)
             file, vaults = self.demo.sign(self.demo.penalties(1)), wait_until(self.vaults)
             self.demo.plan("sync", 1, fault, errno.EIO)
-            first = self.demo.put(file, f"{number}.p7m", timeout=10)
-            wait_until(lambda: self.vaults() not in (None, vaults), 20, what="another vault")
-            again = wait_until(lambda: self.once(self.demo.put(file, f"{number}.p7m")), 20, what="an answer")
+            first = self.demo.put(file, f"{number}.p7m", timeout=60)
+            wait_until(lambda: self.vaults() not in (None, vaults), 60, what="another vault")
+            again = wait_until(lambda: self.once(self.demo.put(file, f"{number}.p7m")), 60, what="an answer")
             if first.status == 201:  # then it was the sync of a reading or a delivery that failed
                 self.assertEqual((again.status, receipt_index(again.text)), (200, receipt_index(first.text)))
             else:
@@ -56,7 +56,7 @@ class FailingDisk(FaultyCase):
                 call, last = chosen.choice((("sync", 6), ("write", 20), ("open", 2), ("name", 2)))
                 fault, error = chosen.choice((("failed", "EIO"), ("stored", "EIO"), ("torn", "EIO"), ("failed", "ENOSPC")))
                 self.demo.plan(call, chosen.randint(1, last), fault, getattr(errno, error), node)
-                wait_until(lambda: self.demo.fired(node), 60, 0.05, f"{node}'s {call}")
+                wait_until(lambda: self.demo.fired(node), 120, 0.05, f"{node}'s {call}")
         self.assertKept(senders)
 
 

@@ -42,7 +42,7 @@ class PowerCut(FaultyCase):
         call, last = self.chosen.choice(calls)
         self.demo.plan(call, self.chosen.randint(1, last), "power_cut", node=node)
         meanwhile()
-        wait_until(lambda: self.demo.fired(node), 60, 0.01, f"{node}'s last {call}")
+        wait_until(lambda: self.demo.fired(node), 120, 0.01, f"{node}'s last {call}")
         held = readers.last.get(node)
         return self.demo.cut_power(node, self.chosen.choice(("everything", "everything", "even", "odd"))), node, held
 

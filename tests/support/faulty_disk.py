@@ -49,7 +49,7 @@ class FaultyDemo(Demo):
         return int(run(BIN / "lose_unsynced", self.state(node), loss).stdout)
 
     def await_return(self, node):
-        wait_until(lambda: self.checkpoint(node), 30, 0.1, f"the return of {node}")
+        wait_until(lambda: self.checkpoint(node), 120, 0.1, f"the return of {node}")
 
 
 class FaultyCase(SendersCase):
