@@ -25,9 +25,10 @@ inline constexpr std::size_t kFindingsMax = 100;
 
 // Walks every tree of the state that `transaction` (LMDB's number) committed, from its roots to its leaves: each page
 // is of its kind, inside the file and used once; keys ascend and lie between their parents'; numbers of pages, rows and
-// levels are the stored ones. Values are not opened. Bad pages end no walk: what is beside them is looked at.
-// The caller keeps a reading transaction of that state, so that no page of it is written meanwhile.
-// Errors: busy when the state is older than both heads of the file; io_failed; corrupt when the heads cannot be read.
+// levels are the stored ones. Values are not opened. Bad pages end no walk: what is beside them is looked at. Not
+// found: a page in an older form with the same keys, which is whole by itself. The caller keeps a reading transaction
+// of that state, so that no page of it is written meanwhile. Errors: busy when the state is older than both heads of
+// the file; io_failed; corrupt when the heads cannot be read.
 Result<PageFindings> walk_lmdb_pages(int directory, std::uint64_t transaction);
 
 }  // namespace xinfu::storage

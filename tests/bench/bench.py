@@ -335,7 +335,6 @@ class Bench:
         self.note("log", "the same without its list of digests; by the Python auditor",
                   f"{count / alone:.0f} and {count / second:.0f} entries/s", ratio=peer / alone)
 
-
     def crowd(self):
         crowd.measure(self)
 

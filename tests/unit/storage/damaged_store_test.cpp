@@ -128,6 +128,12 @@ protected:
         std::memcpy(&flags, &file_[page * kPage + 10], sizeof flags);
         return flags;
     }
+    std::uint64_t free_list_root() const {
+        constexpr std::size_t kRootAt = 80;  // in a head
+        std::uint64_t root = 0;
+        std::memcpy(&root, &file_[newest_transaction(file_) % 2 * kPage + kRootAt], sizeof root);
+        return root;
+    }
     Look look_at(const std::string& file) { return look(directory_.path(), file); }
 
     TestDirectory directory_;
@@ -215,7 +221,50 @@ TEST_F(DamagedStore, APageInThePlaceOfAnotherIsNamed) {
     EXPECT_NE(disguised.told[0].find("out of order"), std::string::npos) << disguised.told[0];
 }
 
-TEST_F(DamagedStore, APageOfAnOlderStateIsFound) {
+// Reading does not mind it; the next change of the page would give the wrong one back to the list of free pages.
+TEST_F(DamagedStore, APageThatSaysItIsAnotherIsNamed) {
+    const std::size_t page = free_list_root();
+    std::string file = file_;
+    file[page * kPage] = static_cast<char>(file[page * kPage] ^ 1);
+    const Look found = look_at(file);
+    ASSERT_EQ(found.told.size(), 1u);
+    EXPECT_NE(found.told[0].find("data.mdb, page " + std::to_string(page) + " of "), std::string::npos);
+    EXPECT_NE(found.told[0].find("is another page"), std::string::npos) << found.told[0];
+}
+
+// A head with the number of a later transaction would win over the newer one.
+TEST_F(DamagedStore, AHeadThatLiesAboutItsNumberKeepsTheStoreFromStarting) {
+    for (const std::size_t head : {0u, 1u}) {
+        for (int bit = 0; bit < 64; ++bit) {
+            std::string file = file_;
+            char& turned = file[head * kPage + kTransactionAt + static_cast<std::size_t>(bit) / 8];
+            turned = static_cast<char>(turned ^ (1 << bit % 8));
+            EXPECT_FALSE(look_at(file).starts) << "head " << head << ", bit " << bit;
+        }
+    }
+}
+
+// What is free and in use would be written over.
+TEST_F(DamagedStore, AFreePageThatIsInUseIsNamed) {
+    const std::uint64_t root = free_list_root();
+    ASSERT_LT(root, pages_);
+    ASSERT_EQ(flags(root), 0x02) << "one page is enough for this list";
+    std::uint16_t node = 0;
+    std::memcpy(&node, &file_[root * kPage + 16], sizeof node);
+    const std::size_t list = root * kPage + node + 8 + 8;  // behind the node's header and its key
+    std::uint64_t length = 0;
+    std::memcpy(&length, &file_[list], sizeof length);
+    ASSERT_GT(length, 0u);
+    std::string file = file_;
+    std::memcpy(&file[list + 8], &root, sizeof root);
+    const Look found = look_at(file);
+    ASSERT_FALSE(found.told.empty());
+    EXPECT_NE(found.told[0].find("calls a page free that is in use"), std::string::npos) << found.told[0];
+}
+
+// Where rows came or went. One with the same keys and older values is whole by itself: only a look at what should be
+// there (the log against its checkpoints) tells it.
+TEST_F(DamagedStore, APageFromBeforeRowsWentIsFound) {
     const std::string older = file_;
     {
         const auto engine = make_engine(directory_.path());
