@@ -4,6 +4,8 @@
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
 namespace xinfu::courier {
@@ -16,6 +18,7 @@ constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr milliseconds kAskAgainMin{200};      // after "nothing" that came at once
 constexpr milliseconds kAfterProblem{5000};    // after a refusal of the vault's
 constexpr milliseconds kWaitMax{3600 * 1000};  // whatever the vault says
+constexpr std::size_t kTellersMax = 8;  // results that are told at one time: the vault makes them durable together
 constexpr std::size_t kPathSizeMax = 1024;
 constexpr std::size_t kFailureSizeMax = 400;
 
@@ -40,6 +43,7 @@ std::optional<UpperRequest> to_request(boundary::Task& task, boundary::Descripto
             }
         } else if (descriptor) {
             request.stream = std::move(descriptor);
+            request.streamed = true;
         } else {
             return std::nullopt;
         }
@@ -63,104 +67,165 @@ RouteWorker::RouteWorker(asio::any_io_executor executor, std::string route, std:
       upper_(std::move(upper)),
       service_(service),
       on_idle_(std::move(on_idle)),
-      pause_(executor_) {}
+      may_ask_(executor_),
+      may_tell_(executor_, Clock::time_point::max()),
+      part_ended_(executor_, Clock::time_point::max()) {
+    upper_->on_room = [this] { may_ask_.cancel(); };
+}
 
 void RouteWorker::stop() {
     stopping_ = true;
-    pause_.cancel();
+    may_ask_.cancel();
 }
 
 asio::awaitable<void> RouteWorker::run() {
-    while (!stopping_) {
+    const auto begin = [this](std::function<asio::awaitable<void>()> part) {
+        ++parts_;
+        asio::co_spawn(executor_, work(std::move(part)), asio::detached);
+    };
+    begin([this] { return upper_->run(); });
+    for (std::size_t i = 0; i < kTellersMax; ++i) {
+        begin([this] { return tell(); });
+    }
+    auto asking = ask();
+    co_await std::move(asking);
+    asked_all_ = true;
+    vault_gone_ ? upper_->abandon() : upper_->stop();
+    may_tell_.cancel();
+    while (parts_ > 0) {
+        auto waiting = part_ended_.async_wait(kAsTuple);
+        co_await std::move(waiting);
+    }
+}
+
+asio::awaitable<void> RouteWorker::work(std::function<asio::awaitable<void>()> part) {
+    auto working = part();
+    co_await std::move(working);
+    --parts_;
+    part_ended_.cancel();
+}
+
+asio::awaitable<void> RouteWorker::ask() {
+    while (!stopping_ && !vault_gone_) {
+        // What follows a failed parcel follows it when it comes again: the vault has to know of it first.
+        const bool no_room = upper_->room() == 0 || failing_ > 0;
+        if (no_room || Clock::now() < held_until_) {
+            auto waiting = wait_until(no_room ? Clock::time_point::max() : held_until_);
+            co_await std::move(waiting);
+            continue;
+        }
         boundary::CourierRequest request;
         request.mutable_next_task()->set_route(route_);
         const auto asked = Clock::now();
         auto asking = tasks_->ask(std::move(request));
         auto reply = co_await std::move(asking);
         if (!reply) {
-            break;  // the vault is gone, and with it whatever this was about
+            vault_gone_ = true;  // and with it whatever this was about
+            break;
         }
         if (reply->message.has_task()) {
-            busy_ = true;
-            auto carrying = carry(std::move(*reply));
-            const bool told = co_await std::move(carrying);
-            busy_ = false;
-            on_idle_();
-            if (!told) {
-                break;
-            }
+            take(std::move(*reply));
             continue;
         }
         if (reply->message.has_problem()) {
             boundary::LogFields fields;
             fields.code = reply->message.problem().code();
             service_.log(boundary::Level::warning, "route " + route_ + ": the vault has no task for it", fields);
-            auto pausing = pause(kAfterProblem);
-            co_await std::move(pausing);
+            hold(kAfterProblem);
         } else if (Clock::now() - asked < kAskAgainMin) {
-            auto pausing = pause(kAskAgainMin);
-            co_await std::move(pausing);
+            hold(kAskAgainMin);
         }
-        if (state_ == "delivering") {
+        if (state_ == "delivering" && under_way_ == 0) {
             auto changing = set_state("idle");
             co_await std::move(changing);
         }
     }
-    auto closing = upper_->close();
-    co_await std::move(closing);
 }
 
-// Carries one task and tells its result; false when the vault is gone.
-asio::awaitable<bool> RouteWorker::carry(boundary::Envelope<boundary::CourierReply> envelope) {
+void RouteWorker::take(boundary::Envelope<boundary::CourierReply> envelope) {
     auto& task = *envelope.message.mutable_task();
-    UpperAnswer answer;
+    ++under_way_;
+    const auto told = [this, number = task.task()](UpperAnswer answer) {
+        failing_ += comes_again(answer.status);
+        answered_.push_back({number, std::move(answer)});
+        may_tell_.cancel();
+        may_ask_.cancel();
+    };
     auto request = to_request(task, std::move(envelope.descriptor));
-    if (request) {
-        if (state_ == "idle") {
-            auto changing = set_state("delivering");
-            co_await std::move(changing);
-        }
-        auto exchanging = upper_->exchange(std::move(*request));
-        answer = co_await std::move(exchanging);
+    UpperAnswer answer;
+    if (failing_ > 0) {
+        answer.given_back = true;  // handed out before the vault knew
+    } else if (request) {
+        upper_->send(std::move(*request), told);
+        return;
     } else {
         answer.failure = "the task cannot be carried: its path or body is not in form";
     }
+    told(std::move(answer));
+}
+
+asio::awaitable<void> RouteWorker::tell() {
+    while (!vault_gone_) {
+        if (answered_.empty()) {
+            if (asked_all_ && under_way_ == 0) {
+                break;
+            }
+            auto waiting = may_tell_.async_wait(kAsTuple);
+            co_await std::move(waiting);
+            continue;
+        }
+        Answered answered = std::move(answered_.front());
+        answered_.pop_front();
+        const bool failed = comes_again(answered.answer.status);
+        auto telling = tell_one(std::move(answered));
+        co_await std::move(telling);
+        if (failed && --failing_ == 0) {
+            may_ask_.cancel();
+        }
+        if (--under_way_ == 0) {
+            may_tell_.cancel();
+            on_idle_();
+        }
+    }
+}
+
+asio::awaitable<void> RouteWorker::tell_one(Answered answered) {
+    UpperAnswer& answer = answered.answer;
     if (answer.failure.size() > kFailureSizeMax) {
         answer.failure.resize(kFailureSizeMax);
     }
-    auto changing = set_state(answer.status == 0 ? (answer.reached ? "retrying" : "unreachable")
-                              : answer.status == 429 || answer.status >= 500 ? "retrying"
-                                                                             : "delivering");
-    co_await std::move(changing);
-    if (answer.failure != last_failure_) {
+    if (!answer.given_back && answer.failure != last_failure_) {
         service_.log(answer.failure.empty() ? boundary::Level::notice : boundary::Level::warning,
                      "route " + route_ + ": " + (answer.failure.empty() ? "delivers again" : answer.failure));
         last_failure_ = answer.failure;
     }
+    if (!answer.given_back) {
+        auto changing = set_state(answer.status == 0 ? (answer.reached ? "retrying" : "unreachable")
+                                  : answer.status == 429 || answer.status >= 500 ? "retrying"
+                                                                                 : "delivering");
+        co_await std::move(changing);
+    }
 
     boundary::CourierRequest told;
     auto& result = *told.mutable_task_result();
-    result.set_task(task.task());
+    result.set_task(answered.task);
     result.set_http_status(answer.status);
     result.set_failure(answer.failure);
     result.set_body(std::move(answer.body));
     result.set_location(answer.location.substr(0, kPathSizeMax));
     result.set_retry_after_seconds(answer.retry_after_seconds);
+    result.set_given_back(answer.given_back);
     auto telling = tasks_->ask(std::move(told));
     const auto taken = co_await std::move(telling);
     if (!taken) {
-        co_return false;
+        vault_gone_ = true;
+        may_ask_.cancel();
+        may_tell_.cancel();
+    } else if (taken->message.has_problem()) {
+        hold(kAfterProblem);
+    } else {
+        hold(std::min(milliseconds(taken->message.taken().wait_ms()), kWaitMax));
     }
-    if (taken->message.has_problem()) {
-        auto pausing = pause(kAfterProblem);
-        co_await std::move(pausing);
-    } else if (taken->message.taken().wait_ms() != 0) {
-        busy_ = false;  // done and told: a drain need not wait for the pause
-        on_idle_();
-        auto pausing = pause(std::min(milliseconds(taken->message.taken().wait_ms()), kWaitMax));
-        co_await std::move(pausing);
-    }
-    co_return true;
 }
 
 // Told without an answer; when it cannot be told, the next question shows why.
@@ -177,12 +242,14 @@ asio::awaitable<void> RouteWorker::set_state(std::string state) {
     static_cast<void>(told.has_value());
 }
 
-asio::awaitable<void> RouteWorker::pause(milliseconds time) {
-    if (!stopping_) {
-        pause_.expires_after(time);
-        auto waiting = pause_.async_wait(kAsTuple);
-        co_await std::move(waiting);
-    }
+void RouteWorker::hold(milliseconds time) {
+    held_until_ = std::max(held_until_, Clock::now() + time);
+}
+
+asio::awaitable<void> RouteWorker::wait_until(Clock::time_point time) {
+    may_ask_.expires_at(time);
+    auto waiting = may_ask_.async_wait(kAsTuple);
+    co_await std::move(waiting);
 }
 
 }  // namespace xinfu::courier

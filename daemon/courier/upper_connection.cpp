@@ -1,8 +1,7 @@
 #include "daemon/courier/upper_connection.hpp"
 
-#include <sys/socket.h>
-
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -59,59 +58,109 @@ UpperConnection::UpperConnection(asio::any_io_executor executor, asio::any_io_ex
       context_(std::move(context)),
       sign_(std::move(sign)),
       limits_(limits),
+      changed_(executor_, Clock::time_point::max()),
       attempt_pause_(limits.attempt_min) {}
 
 UpperConnection::~UpperConnection() = default;
 
-asio::awaitable<UpperAnswer> UpperConnection::exchange(UpperRequest request) {
-    for (bool again = true;;) {
-        const bool kept = is_usable();
-        if (!kept) {
-            stream_.reset();
-            auto connecting = connect();
-            auto failure = co_await std::move(connecting);
-            if (!failure.empty()) {
-                UpperAnswer answer;
-                answer.failure = std::move(failure);
-                co_return answer;
-            }
-        }
-        const bool repeatable = request.is_repeatable();
-        UpperRequest copy;
-        copy.put = request.put;
-        copy.path = request.path;
-        copy.length = request.length;
-        copy.body = request.body;
-        copy.stream = std::move(request.stream);
-        auto conversing = converse(*stream_, url_.authority(), std::move(copy), limits_.conversation);
-        auto result = co_await std::move(conversing);
-        last_use_ = Clock::now();
-        if (!result.reusable) {
-            stream_.reset();
-        }
-        // A kept connection that ended without an octet had been given up by the other side just before (RFC 9112
-        // section 9.3.1). PUT and GET may be repeated, as long as we still have what to send.
-        if (kept && result.answer.status == 0 && !result.octets_came && repeatable && std::exchange(again, false)) {
+std::size_t UpperConnection::room() const {
+    const std::size_t most = conversation_ && conversation_->is_warm() ? limits_.under_way_max : 1;
+    return stopping_ || errands_.size() >= most ? 0 : most - errands_.size();
+}
+
+void UpperConnection::send(UpperRequest request, std::function<void(UpperAnswer)> told) {
+    errands_.push_back({std::move(request), std::move(told)});
+    changed_.cancel();
+    if (conversation_) {
+        conversation_->notify();
+    }
+}
+
+asio::awaitable<void> UpperConnection::run() {
+    while (!abandoned_ && !(stopping_ && errands_.empty())) {
+        if (errands_.empty()) {
+            auto waiting = changed_.async_wait(kAsTuple);
+            co_await std::move(waiting);
             continue;
         }
-        co_return std::move(result.answer);
+        auto connecting = connect();
+        auto connected = co_await std::move(connecting);
+        if (!connected.stream) {
+            give_back(connected.failure, false);
+            continue;
+        }
+        if (abandoned_) {
+            break;
+        }
+        conversation_.emplace(std::move(connected.stream), url_.authority(), errands_, limits_.conversation);
+        if (stopping_) {
+            conversation_->finish();
+        }
+        auto conversing = conversation_->run();
+        const auto end = co_await std::move(conversing);
+        conversation_.reset();
+        settle(end);
+        on_room();
+    }
+    give_back({}, true);
+}
+
+// What becomes of the errands that a connection left.
+void UpperConnection::settle(const Conversation::End& end) {
+    if (end.held) {
+        give_back({}, true);
+        return;
+    }
+    // A connection that served before and ended without an octet of an answer had been given up by the other side just
+    // before (RFC 9112 section 9.3.1). PUT and GET may be repeated, as long as we still have what to send; the foremost
+    // is alone on the next connection, so that it cannot fail twice.
+    for (std::size_t at = 0; at < end.begun; ++at) {
+        if (!end.answered || errands_[at].request.streamed || (at == 0 && end.octets_came)) {
+            give_back(end.why, true, at);
+            return;
+        }
     }
 }
 
-asio::awaitable<void> UpperConnection::close() {
-    if (const auto stream = std::move(stream_)) {
-        auto closing = stream->shutdown(std::chrono::milliseconds(500));
-        co_await std::move(closing);
+// Those behind the first so many. `why` is what is wrong with the foremost of them; empty: nothing.
+void UpperConnection::give_back(const std::string& why, bool reached, std::size_t behind) {
+    const auto first = errands_.begin() + static_cast<std::ptrdiff_t>(behind);
+    Errands given_back(std::make_move_iterator(first), std::make_move_iterator(errands_.end()));
+    errands_.erase(first, errands_.end());
+    for (Errand& errand : given_back) {
+        UpperAnswer answer;
+        answer.given_back = why.empty() || &errand != &given_back.front();
+        answer.failure = answer.given_back ? "one before it failed" : why;
+        answer.reached = reached;
+        errand.told(std::move(answer));
+    }
+    on_room();
+}
+
+void UpperConnection::stop() {
+    stopping_ = true;
+    changed_.cancel();
+    if (conversation_) {
+        conversation_->finish();
     }
 }
 
-asio::awaitable<std::string> UpperConnection::connect() {
+void UpperConnection::abandon() {
+    stopping_ = abandoned_ = true;
+    changed_.cancel();
+    if (conversation_) {
+        conversation_->abort();
+    }
+}
+
+asio::awaitable<UpperConnection::Connected> UpperConnection::connect() {
     using namespace asio::experimental::awaitable_operators;
     auto pausing = pause_until(executor_, next_attempt_);
     co_await std::move(pausing);
     next_attempt_ = Clock::now() + attempt_pause_;
     attempt_pause_ = std::min(attempt_pause_ * 2, limits_.attempt_max);  // unless it succeeds
 
+    Connected connected;
     const std::string where = "cannot reach " + url_.authority() + ": ";
     const auto until = Clock::now() + limits_.connect;
     auto resolving = resolve(executor_, url_);
@@ -119,11 +168,13 @@ asio::awaitable<std::string> UpperConnection::connect() {
     auto racing = std::move(resolving) || std::move(resolving_limit);
     auto resolved = co_await std::move(racing);
     if (resolved.index() == 1) {
-        co_return where + "its name is not resolved in time";
+        connected.failure = where + "its name is not resolved in time";
+        co_return connected;
     }
     const auto& addresses = std::get<0>(resolved);
     if (addresses.error) {
-        co_return where + addresses.error.message();
+        connected.failure = where + addresses.error.message();
+        co_return connected;
     }
 
     boost::beast::tcp_stream socket(executor_);
@@ -131,37 +182,28 @@ asio::awaitable<std::string> UpperConnection::connect() {
     auto connecting = socket.async_connect(addresses.endpoints, kAsTuple);
     const auto [connect_error, endpoint] = co_await std::move(connecting);
     if (connect_error) {
-        co_return where +
-            (connect_error == boost::beast::error::timeout ? "no connection in time" : connect_error.message());
+        connected.failure =
+            where + (connect_error == boost::beast::error::timeout ? "no connection in time" : connect_error.message());
+        co_return connected;
     }
     error_code ignored;
     socket.socket().set_option(tcp::no_delay(true), ignored);
 
     auto engine = tls::Engine::client(context_, url_.host, url_.port, sign_);
     if (!engine) {
-        co_return where + engine.error().message();
+        connected.failure = where + engine.error().message();
+        co_return connected;
     }
     auto stream = std::make_unique<tls::Stream>(std::move(socket), std::move(*engine));
     auto handshaking = stream->handshake(worker_, limits_.handshake);
     const auto handshake_error = co_await std::move(handshaking);
     if (handshake_error) {
-        co_return "no TLS with " + url_.authority() + ": " + handshake_error.message();
+        connected.failure = "no TLS with " + url_.authority() + ": " + handshake_error.message();
+        co_return connected;
     }
-    stream_ = std::move(stream);
-    last_use_ = Clock::now();
     attempt_pause_ = limits_.attempt_min;
-    co_return std::string{};
-}
-
-// A peer that closed, or says something unasked, is not used again.
-bool UpperConnection::is_usable() const {
-    if (!stream_ || Clock::now() - last_use_ > limits_.idle) {
-        return false;
-    }
-    char octet = 0;
-    auto& socket = stream_->next_layer().socket();
-    const auto size = ::recv(socket.native_handle(), &octet, 1, MSG_PEEK | MSG_DONTWAIT);
-    return size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+    connected.stream = std::move(stream);
+    co_return connected;
 }
 
 }  // namespace xinfu::courier

@@ -32,9 +32,7 @@ bool is_parcel_name(std::string_view name) {
            name.find_first_not_of("0123456789", last + 1) == std::string_view::npos;
 }
 
-}  // namespace
-
-asio::awaitable<Answer> submit(Connection& connection, Request& request, Route route) {
+asio::awaitable<Answer> hand_in(Connection& connection, Request& request, Route route) {
     const auto& limits = connection.services().limits;
     const std::uint64_t length_max = limits.body_bytes + (is_parcel_name(route.second) ? kParcelExtraBytes : 0);
     std::optional<std::uint64_t> length;
@@ -130,6 +128,23 @@ asio::awaitable<Answer> submit(Connection& connection, Request& request, Route r
     }
     auto rendering = render_reply(flow->call, std::move((*flow->news)->message));
     co_return co_await std::move(rendering);
+}
+
+// The node below sends its parcel again after these, and before any other.
+bool comes_again(unsigned status) {
+    return status >= 500 || status == 401 || status == 403 || status == 408 || status == 429;
+}
+
+}  // namespace
+
+asio::awaitable<Answer> submit(Connection& connection, Request& request, Route route) {
+    const bool parcel = is_parcel_name(route.second);
+    auto handing_in = hand_in(connection, request, std::move(route));
+    auto answer = co_await std::move(handing_in);
+    if (parcel && answer && comes_again(answer->status)) {
+        answer->close = true;  // what was sent behind it on this connection must not overtake it
+    }
+    co_return answer;
 }
 
 }  // namespace xinfu::gateway

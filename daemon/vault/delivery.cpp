@@ -25,7 +25,8 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kBodyInTaskSizeBytesMax = 48 * 1024;
-constexpr std::size_t kScanMax = 4096;  // rows looked at in one search
+constexpr std::size_t kStreamBytes = 256 * 1024;  // in memory of a parcel that is poured: two chunks, two sockets
+constexpr std::size_t kScanMax = 4096;            // rows looked at in one search
 
 // What a parcel's envelope contains, in order; without an envelope the parcel itself.
 class ParcelContent {
@@ -261,7 +262,7 @@ Result<std::optional<Delivery::Work>> Delivery::find_work(Route& route) {
 
 Result<std::optional<Delivery::Work>> Delivery::find_parcel(Route& route) {
     const std::size_t window = route.failures == 0 ? kSendingMax : 1;
-    if (route.sending >= window) {
+    if (route.sending >= window || route.sending_bytes >= kSendingBytesMax) {
         return std::optional<Work>{};
     }
     const auto snapshot = context_.ledger.engine().snapshot();
@@ -376,14 +377,16 @@ Result<Delivery::Work> Delivery::make_put(Route& route, std::uint64_t sequence, 
         asio::co_spawn(context_.io, std::move(pouring), asio::detached);
     }
     work.task.set_task(++last_task_);
-    sent_.emplace(last_task_, Sent{&route, sequence, false, std::move(digest)});
+    const std::size_t held = put.has_body() ? put.body().size() : kStreamBytes;
+    sent_.emplace(last_task_, Sent{&route, sequence, false, held, std::move(digest)});
     ++route.sending;
+    route.sending_bytes += held;
     return work;
 }
 
 // Asks a level above how far a delivered parcel has come beyond it.
 Result<std::optional<Delivery::Work>> Delivery::find_question(Route& route) {
-    const std::size_t window = route.failures == 0 ? kSendingMax : 1;
+    const std::size_t window = route.failures == 0 ? kAskedAfterMax : 1;
     if (route.onward.empty() || route.asking >= window) {
         return std::optional<Work>{};
     }
@@ -431,12 +434,17 @@ Result<std::optional<Delivery::Work>> Delivery::find_question(Route& route) {
         Work work;
         work.task.mutable_get()->set_path("/v1/submissions/" + (*parcel)->upper_id());
         work.task.set_task(++last_task_);
-        sent_.emplace(last_task_, Sent{&route, sequence, true, nullptr});
+        sent_.emplace(last_task_, Sent{&route, sequence, true, 0, nullptr});
         ++route.asking;
         retry.due = SteadyTime::max();  // until it is answered
         return std::optional<Work>{std::move(work)};
     }
     return std::optional<Work>{};
+}
+
+void Delivery::take_out(const Sent& sent) {
+    --(sent.question ? sent.route->asking : sent.route->sending);
+    sent.route->sending_bytes -= sent.bytes;
 }
 
 void Delivery::abandon(const std::vector<std::uint64_t>& tasks) {
@@ -447,7 +455,7 @@ void Delivery::abandon(const std::vector<std::uint64_t>& tasks) {
         }
         const Sent sent = std::move(found->second);
         sent_.erase(found);
-        --(sent.question ? sent.route->asking : sent.route->sending);
+        take_out(sent);
         auto& retry = (sent.question ? sent.route->asked_after : sent.route->postponed)[sent.sequence];
         retry.due = SteadyClock::now();  // nobody above said anything: at once, over the next connection
     }

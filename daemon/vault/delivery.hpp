@@ -6,7 +6,11 @@
 //
 // What ends a try: 200 and 201 with a receipt for exactly this parcel by the pinned log deliver it; 409 and 422
 // refuse it, which consumes its number; everything else is tried again, after a wait that doubles, with jitter.
-// Trouble with the link holds all parcels of the route; trouble with one parcel holds that one.
+// Trouble with the link holds all parcels of the route; trouble with one parcel holds that one. What the courier had
+// in hand behind a failed parcel it gives back, so that parcels arrive in their order.
+//
+// Many are in hand at one time, or a far level would be idle most of the time: the next one is on its way before the
+// answer to the first is back.
 //
 // Threads: the vault's `io`.
 // Trust:   the courier can delay and can lie about what was answered; receipts cannot be made up. Answers are read
@@ -38,7 +42,9 @@ namespace xinfu::vault {
 
 class Delivery {
 public:
-    static constexpr std::size_t kSendingMax = 8;      // of one route at one time, while the link is sound
+    // Parcels of one route at one time, while the link is sound, and what they take in memory; one always goes.
+    static constexpr std::size_t kSendingMax = 128;
+    static constexpr std::size_t kSendingBytesMax = 4u << 20;
     static constexpr std::size_t kPostponedMax = 256;  // parcels of one route that wait for another try
     static constexpr std::size_t kAskedAfterMax = 64;  // delivered parcels of one route that are asked after
     static constexpr std::chrono::seconds kLongPoll{25};
@@ -89,6 +95,7 @@ private:
         std::map<std::uint64_t, Retry> postponed;
         std::map<std::uint64_t, Retry> asked_after;
         std::size_t sending = 0;
+        std::size_t sending_bytes = 0;  // in memory for those
         std::size_t asking = 0;
         std::uint32_t failures = 0;  // of the link, one after the other
         SteadyTime link_due{};
@@ -100,6 +107,7 @@ private:
         Route* route = nullptr;
         std::uint64_t sequence = 0;
         bool question = false;                                // a Get
+        std::size_t bytes = 0;                                // in memory, here and with the courier
         std::shared_ptr<std::optional<crypto::Digest>> body;  // set once the whole body was handed over
     };
 
@@ -118,6 +126,7 @@ private:
     asio::awaitable<Result<boundary::InspectorReply>> ask_inspector(const Route& route,
                                                                     std::vector<boundary::InspectorRequest> parts);
     void link_failed(Route& route, std::uint64_t sequence, boundary::Problem why, std::uint32_t retry_after_seconds);
+    void take_out(const Sent& sent);
     void postpone(std::map<std::uint64_t, Retry>& where, std::uint64_t sequence, std::uint32_t attempts);
     std::chrono::milliseconds wait_after(std::uint32_t attempts);
 

@@ -70,7 +70,15 @@ asio::awaitable<Result<std::chrono::milliseconds>> Delivery::report(boundary::Ta
     const Sent sent = std::move(found->second);
     sent_.erase(found);
     Route& route = *sent.route;
-    --(sent.question ? route.asking : route.sending);
+    take_out(sent);
+    if (result.given_back()) {
+        // Behind the one that failed, which was told before it; with that one it comes again.
+        auto& retry = (sent.question ? route.asked_after : route.postponed)[sent.sequence];
+        const auto now = SteadyClock::now();
+        retry.due = std::max(route.link_due, now);
+        route.changed.cancel();
+        co_return std::chrono::ceil<std::chrono::milliseconds>(retry.due - now);
+    }
     auto taking = sent.question ? take_state(route, sent, result) : take_answer(route, sent, result);
     const auto taken = co_await std::move(taking);
     route.changed.cancel();
@@ -443,7 +451,8 @@ asio::awaitable<Result<void>> Delivery::take_state(Route& route, const Sent& sen
 
 asio::awaitable<Result<boundary::InspectorReply>> Delivery::ask_inspector(
     const Route& route, std::vector<boundary::InspectorRequest> parts) {
-    auto taking = context_.inspectors.take("route/" + route.config.name, nullptr);
+    // One for each route: an answer is read in no time, and departments need the places.
+    auto taking = context_.inspectors.take("route/" + route.config.name, nullptr, 1);
     auto lease = co_await std::move(taking);
     if (!lease) {
         co_return lease.error();

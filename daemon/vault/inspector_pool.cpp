@@ -152,7 +152,9 @@ void Inspectors::wake_waiting() {
     }
 }
 
-asio::awaitable<Result<InspectorLease>> Inspectors::take(std::string key, std::shared_ptr<const PolicySet> policies) {
+asio::awaitable<Result<InspectorLease>> Inspectors::take(std::string key, std::shared_ptr<const PolicySet> policies,
+                                                         std::size_t most) {
+    most = std::min(most, limits_.instances_per_key_max);
     const crypto::Digest wanted = policies ? policies->digest : crypto::Digest{};
     const auto deadline = SteadyClock::now() + limits_.waiting_time_max;
     for (;;) {
@@ -167,7 +169,7 @@ asio::awaitable<Result<InspectorLease>> Inspectors::take(std::string key, std::s
             co_return InspectorLease(this, std::move(instance));
         }
         const auto mine = per_key_.find(key);
-        const bool may_start = mine == per_key_.end() || mine->second < limits_.instances_per_key_max;
+        const bool may_start = mine == per_key_.end() || mine->second < most;
         if (may_start && (instances_ < limits_.instances_max || make_room())) {
             auto starting = start(key, policies);
             auto started = co_await std::move(starting);

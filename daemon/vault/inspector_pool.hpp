@@ -76,8 +76,10 @@ public:
     Inspectors& operator=(const Inspectors&) = delete;
 
     // `key` names whose bytes the instance will read: an account; at upper levels account and unit when the unit is
-    // known. `policies`: whose packs it gets; null: none are needed. Waits its turn when all instances are busy.
-    asio::awaitable<Result<InspectorLease>> take(std::string key, std::shared_ptr<const PolicySet> policies);
+    // known. `policies`: whose packs it gets; null: none are needed. `most`: instances of this key at one time, if it
+    // is less than the limit. Waits its turn when all instances are busy.
+    asio::awaitable<Result<InspectorLease>> take(std::string key, std::shared_ptr<const PolicySet> policies,
+                                                 std::size_t most = SIZE_MAX);
 
     // Ends idle instances in time; run it once, spawned on `io`. Returns after stop().
     asio::awaitable<void> run();

@@ -9,7 +9,7 @@ import sys
 import time
 
 from tests.bench import crowd
-from tests.bench.machine import XINFU, Nginx, Node, Postgres, Watch, describe, run, slow_syncs
+from tests.bench.machine import XINFU, Line, Nginx, Node, Postgres, Watch, describe, free_port, run, slow_syncs
 
 AUDITOR = pathlib.Path(__file__).resolve().parents[1] / "support" / "auditor.py"
 PUT = "/v1/submissions/administrative-penalty/"
@@ -247,6 +247,61 @@ class Bench:
                 self.node.down()
             self.node = ordinary
 
+    # ---- the line upwards ----------------------------------------------------------------------------------
+    def catch_up(self):
+        """What waited while the line was cut, delivered over a line of 200 ms there and back, against the same line without."""
+        ordinary, place, address = self.node, self.work / "line", f"127.0.0.1:{free_port()}"
+        place.mkdir()
+        small, medium, bulk = self.asked.backlog
+        try:
+            self.node = Node(place, stopped=("nation",))
+            self.node.restart(lambda text: text.replace(self.node["PROVINCE_URL"], f"https://{address}"))
+            for what, files in ((f"{small} files of 10 records", [(small, 10, 0)]),
+                                (f"{medium} files of 500 records", [(medium, 500, 0)]),
+                                (f"{small // 2} files of 10 records and 2 of {bulk} of 400 octets", [(small // 2, 10, 0), (2, bulk, 400)])):
+                rates, used = {0: [], 100: []}, {0: [], 100: []}
+                for _ in range(self.asked.repeat):
+                    for delay in rates:
+                        self.hand_in(files)
+                        seconds, used[delay] = self.deliver(address, delay)
+                        rates[delay].append(sum(count for count, _, _ in files) / seconds)
+                near, far = (sorted(rates[delay])[len(rates[delay]) // 2] for delay in rates)
+                self.note("catch-up", f"backlog of {what}, 200 ms there and back", f"{far:.0f} parcels/s",
+                          f"no delay {near:.0f} parcels/s", "0.7", far / near, rates=rates, node=used)
+        finally:
+            if self.node is not ordinary:
+                self.node.down()
+            self.node = ordinary
+
+    def hand_in(self, kinds):
+        """Files that wait: so many of so many records of so many octets."""
+        for number, (count, records, octets) in enumerate(kinds):
+            directory = self.work / f"waiting-{number}"
+            shutil.rmtree(directory, ignore_errors=True)
+            run(self.load, "files", *self.node.sender("DEPT", count * records), "-dir", directory, "-count", count, "-records",
+                records, "-octets", octets)
+            sent = self.go("send", *self.node.access(), "-dir", directory, "-connections", 8, "-log-key", self.node["CITY_LOG_KEY"])
+            if sent["status"] != {"201": count}:
+                raise RuntimeError(str(sent))
+
+    def deliver(self, address, milliseconds):
+        """Seconds from the first delivery to the last, once there is a line. Also what the city took meanwhile."""
+        waiting, delivered = (f'xinfu_link_{name}{{route="province"}}' for name in ("backlog_parcels", "delivered_parcels_total"))
+        before = self.node.metrics()
+        begin = None
+        with Line(self.load, address, self.node["PROVINCE_URL"], milliseconds), Watch(self.node.supervisor) as watch:
+            while True:
+                now = self.node.metrics()
+                if begin is None and now[delivered] > before[delivered]:
+                    begin, first = time.perf_counter(), now[delivered] - before[delivered]
+                if now[waiting] == 0:
+                    break
+                time.sleep(0.02)
+            seconds = time.perf_counter() - begin
+        if now[delivered] - before[delivered] != before[waiting]:
+            raise RuntimeError("not everything was delivered")
+        return seconds * before[waiting] / (before[waiting] - first), watch.report()
+
     # ---- the rest ------------------------------------------------------------------------------------------
     def idle(self):
         time.sleep(2)
@@ -339,7 +394,7 @@ class Bench:
         crowd.measure(self)
 
 
-STEPS = ("idle", "small-curl", "small-kept", "slow-sync", "crowd", "big", "bulk", "query", "grown", "log")
+STEPS = ("idle", "small-curl", "small-kept", "slow-sync", "crowd", "big", "bulk", "catch-up", "query", "grown", "log")
 
 
 def bulk_of(text):
@@ -359,6 +414,8 @@ def main():
     parser.add_argument("--curl-files", type=int, nargs=3, default=[500, 2000, 6400], metavar="N", help="by 1, 8 and 64 connections")
     parser.add_argument("--kept-files", type=int, default=20000)
     parser.add_argument("--crowd-seconds", type=int, default=60)
+    parser.add_argument("--backlog", type=int, nargs=3, default=[2000, 200, 50000], metavar="N",
+                        help="catch-up: small files, middling ones, records of each of two big ones")
     parser.add_argument("--queries", type=int, default=5000)
     parser.add_argument("--grown", type=int, default=10, metavar="FILES", help="of --grown-rows each, beside what is stored already")
     parser.add_argument("--grown-rows", type=int, default=1000000)
@@ -369,7 +426,7 @@ def main():
     if asked.quick:
         asked.repeat, asked.big_rows, asked.bulk, asked.curl_files = 1, 4096, [(5000, 400), (2000, 4096)], [20, 80, 256]
         asked.crowd_seconds = 5
-        asked.kept_files, asked.queries, asked.log_entries = 500, 200, 5000
+        asked.kept_files, asked.queries, asked.log_entries, asked.backlog = 500, 200, 5000, [100, 10, 2000]
         asked.grown, asked.grown_rows = 2, 5000
     bench = Bench(asked)
     failed = False

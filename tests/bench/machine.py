@@ -9,6 +9,7 @@ import socket
 import subprocess
 import threading
 import time
+import urllib.request
 
 from tests.support.preload import preload_vault
 
@@ -108,7 +109,7 @@ class Watch:
 class Node:
     """The demo's city. The levels above are stopped, so that the figures are of one node: its parcels wait."""
 
-    def __init__(self, work, command=XINFU):
+    def __init__(self, work, command=XINFU, stopped=("province", "nation")):
         self.dir, self.command = work / "demo", command
         run(command, "demo", "up", "--dir", self.dir, timeout=180)
         self.env = {}
@@ -117,7 +118,7 @@ class Node:
                 name, value = line.split("=", 1)
                 self.env[name.removeprefix("export ").strip()] = "".join(shlex.split(value))
         self.supervisor = self.parent("city")
-        for level in ("province", "nation"):
+        for level in stopped:
             os.kill(self.parent(level), 15)
         self.first = {"DEPT": 1, "DEPT2": 50_000_000}  # number of the next record: no two are alike
 
@@ -145,8 +146,45 @@ class Node:
         return ["curl", "--silent", "--show-error", "--cacert", self["CA"], "--cert", self[who + "_CERT"], "--key",
                 self[who + "_KEY"], *options]
 
+    def restart(self, change):
+        """The city once more, with its configuration changed."""
+        os.kill(self.supervisor, 15)
+        while pathlib.Path(f"/proc/{self.supervisor}/cmdline").exists() and \
+                pathlib.Path(f"/proc/{self.supervisor}/cmdline").read_bytes():
+            time.sleep(0.05)
+        path = self.dir / "city" / "xinfu.yaml"
+        path.write_text(change(path.read_text()))
+        with open(self.dir / "city" / "restarted.log", "ab") as log:
+            self.supervisor = subprocess.Popen([pathlib.Path(self.command).parent / "xinfud", "run", "--config", path, "--pid-file",
+                                                self.dir / "city" / "pids"], stdout=log, stderr=log).pid
+        while not self.metrics().get("xinfu_ready"):
+            time.sleep(0.05)
+
+    def metrics(self):
+        """The city's gauges and counters; empty while it has none to tell."""
+        address = next(line.split('"')[1] for line in (self.dir / "city" / "xinfu.yaml").read_text().splitlines() if "metrics:" in line)
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{address}/metrics", timeout=5) as answer:
+            lines = [line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if not line.startswith("#")]
+            return {name: float(value) for name, value in lines}
+        return {}
+
     def down(self):
         run(self.command, "demo", "down", "--dir", self.dir, check=False)
+
+
+class Line:
+    """A line from one node to another, `milliseconds` long each way, at full rate."""
+
+    def __init__(self, load, address, url, milliseconds):
+        self.process = subprocess.Popen([load, "line", "-listen", address, "-url", url.removeprefix("https://"), "-delay",
+                                         f"{milliseconds}ms"], stdin=subprocess.PIPE)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.stdin.close()
+        self.process.wait()
 
 
 def slow_syncs(work):

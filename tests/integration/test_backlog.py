@@ -134,6 +134,23 @@ class Backlog(DemoCase):
         self.free()
         self.assertDelivered()
 
+    def test_what_waited_comes_in_its_order_whatever_dies_meanwhile(self):
+        """Many parcels are on their way at one time, over a line on which they take some seconds."""
+        self.relay.flowing.clear()
+        for number in range(LIMIT):
+            self.assertEqual(self.put(number).status, 201)
+        self.relay.most, self.relay.pause = 4096, 0.05
+        self.relay.flowing.set()
+        for node, role in (("CITY", "courier"), ("PROVINCE", "vault"), ("PROVINCE", "gateway"), ("CITY", "vault")):
+            waiting = self.link()["backlog"]
+            wait_until(lambda: self.link()["backlog"] < waiting, 30, 0.05, f"a delivery before {node} {role} dies")
+            before = self.demo.kill(role, node)
+            wait_until(lambda: set(self.demo.pids(node).get(role, ())) - set(before), 5, 0.05, f"restart of {node} {role}")
+            wait_until(lambda: self.demo.curl("/v1/status").status == 200, 10, 0.1, "the city")
+        self.assertGreater(self.link()["backlog"], 0, "it was over before everything had died once")
+        self.free()
+        self.assertDelivered()
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -84,7 +84,7 @@ func signOne(s signer, path, unit string, first, count, octets int) error {
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: load files|file|send|pace|hold|relay|query|log [options]")
+		fmt.Fprintln(os.Stderr, "usage: load files|file|send|pace|hold|relay|line|query|log [options]")
 		os.Exit(2)
 	}
 	options := flag.NewFlagSet(os.Args[1], flag.ExitOnError)
@@ -95,7 +95,7 @@ func main() {
 	samples, prefix, token, journal := text("samples"), text("prefix"), text("token"), text("journal")
 	first, count, records, octets := number("first", 1), number("count", 1), number("records", 10), number("octets", 0)
 	connections, of, rate := number("connections", 1), number("of", 1), number("rate", 100)
-	from, listen := text("from"), text("listen")
+	from, listen, delay := text("from"), text("listen"), options.Duration("delay", 0, "")
 	kind, sources, seconds, interval := text("kind"), number("sources", 1), number("seconds", 60), number("interval", 5)
 	tls12 := options.Bool("tls12", false, "")
 	options.Parse(os.Args[2:])
@@ -139,6 +139,8 @@ func main() {
 	case "query":
 		measured, err = query(at, *token, *first, *of, *count)
 		report = true
+	case "line":
+		err = line(*listen, *url, *delay)
 	case "log":
 		err = makeLog(*out, *journal, *count)
 	default:

@@ -118,6 +118,110 @@ TEST(Courier, KeepsItsConnection) {
     EXPECT_EQ(world.vault.states, std::vector<std::string>{"delivering"});
 }
 
+std::string parcel(int number) {
+    return "/v1/submissions/c/city.province." + std::to_string(number);
+}
+std::vector<std::string> targets(const FakeUpper& upper) {
+    std::vector<std::string> all;
+    for (const auto& one : upper.received) {
+        all.push_back(one.target);
+    }
+    return all;
+}
+std::vector<std::string> parcels(int first, int last) {
+    std::vector<std::string> all;
+    for (int n = first; n <= last; ++n) {
+        all.push_back(parcel(n));
+    }
+    return all;
+}
+
+TEST(Courier, SendsOnWhileAnswersAreOnTheirWay) {
+    World world;
+    world.upper.script.gather = 40;  // it says nothing before it has so many
+    world.start();
+    world.vault.put(parcel(1), "1");
+    ASSERT_TRUE(world.run_until_results(1));
+    for (int n = 2; n <= 41; ++n) {
+        n % 5 == 0 ? world.vault.put_stream(parcel(n), filled(100000)) : world.vault.put(parcel(n), "1");
+    }
+    ASSERT_TRUE(world.run_until_results(41));
+    EXPECT_EQ(targets(world.upper), parcels(1, 41));
+    EXPECT_EQ(world.upper.connections, 1);
+    for (const auto& result : world.vault.results) {
+        EXPECT_EQ(result.http_status(), 201u) << result.failure();
+    }
+}
+
+TEST(Courier, AConnectionThatAnsweredNothingYetCarriesOneRequest) {
+    World world;
+    world.upper.script.silent = true;
+    world.start();
+    for (int n = 1; n <= 5; ++n) {
+        world.vault.put(parcel(n), "1");
+    }
+    world.run([] { return false; }, 300ms);
+    EXPECT_EQ(world.vault.questions, 1);
+}
+
+TEST(Courier, WhatALostConnectionLeftUnansweredComesInOrderOverTheNext) {
+    World world;
+    world.upper.script.close_behind = 7;
+    world.start();
+    for (int n = 1; n <= 50; ++n) {
+        world.vault.put(parcel(n), "1");
+    }
+    ASSERT_TRUE(world.run_until_results(50));
+    EXPECT_EQ(targets(world.upper), parcels(1, 50));
+    EXPECT_EQ(world.upper.connections, 8);
+    for (const auto& result : world.vault.results) {
+        EXPECT_EQ(result.http_status(), 201u) << result.failure();
+    }
+}
+
+TEST(Courier, NothingOvertakesAParcelThatIsToComeAgain) {
+    World world;
+    world.upper.script.refuses = parcel(4);
+    world.vault.wait_ms = 50;
+    world.start();
+    for (int n = 1; n <= 20; ++n) {
+        world.vault.put(parcel(n), "1");
+    }
+    ASSERT_TRUE(world.run([&] { return world.upper.received.size() == 3 && world.vault.results.size() > 3; }));
+    world.upper.script.refuses.clear();
+    world.run([] { return false; }, 20ms);  // the vault gives out further ones before it is told
+    const auto results = world.vault.results;
+    EXPECT_EQ(results[3].http_status(), 503u);
+    EXPECT_FALSE(results[3].given_back());
+    for (std::size_t at = 4; at < results.size(); ++at) {
+        EXPECT_TRUE(results[at].given_back()) << at;
+        EXPECT_EQ(results[at].http_status(), 0u) << at;
+    }
+    EXPECT_EQ(targets(world.upper), parcels(1, 3));
+}
+
+TEST(Courier, ABodyThatCannotBeBroughtAgainIsGivenBackWithAllBehindIt) {
+    World world;
+    world.start();
+    world.vault.put(parcel(1), "1");
+    ASSERT_TRUE(world.run_until_results(1));
+    world.upper.script.gather = 9;
+    world.vault.put(parcel(2), "1");
+    world.vault.put_stream(parcel(3), filled(100000));
+    world.vault.put(parcel(4), "1");
+    ASSERT_TRUE(world.run([&] { return world.upper.received.size() == 4; }));
+    world.upper.script.gather = 1;
+    world.upper.open.back()->next_layer().close();
+    ASSERT_TRUE(world.run_until_results(4));
+    EXPECT_EQ(targets(world.upper), (std::vector{parcel(1), parcel(2), parcel(3), parcel(4), parcel(2)}));
+    for (const auto& result : world.vault.results) {
+        EXPECT_EQ(result.http_status(), result.task() < 3 ? 201u : 0u) << result.task();
+        EXPECT_EQ(result.given_back(), result.task() == 4) << result.task();
+    }
+    world.run([] { return false; }, 50ms);
+    EXPECT_EQ(world.upper.broken, 0) << "nothing was sent without its body";
+}
+
 TEST(Courier, NoticesThatTheUpperLevelLetGo) {
     World world;
     world.start();
@@ -263,6 +367,7 @@ TEST(Courier, BoundsItsAttemptsWhateverTheVaultSays) {
 TEST(Courier, WaitsAsLongAsTheVaultSays) {
     World world;
     world.vault.wait_ms = 300;
+    world.upper.script.status = 503;
     world.start();
     world.vault.put("/a", "1");
     world.vault.put("/b", "1");

@@ -74,6 +74,9 @@ public:
         bool close_after = false;
         bool silent = false;  // nothing, ever
         bool cut_answer = false;
+        std::size_t gather = 1;        // requests that are read before any of them is answered
+        std::size_t close_behind = 0;  // answers on a connection, which then ends; 0: it goes on
+        std::string refuses;           // the target that is answered with 503, and nothing behind it
         unsigned status = 201;
         std::string body = "receipt\n";
     };
@@ -125,6 +128,8 @@ private:
         open.push_back(stream);
         beast::flat_buffer buffer;
         buffer.reserve(65536);
+        std::vector<std::string> gathered;
+        std::size_t answered = 0;
         for (;;) {
             http::request_parser<http::buffer_body> parser;
             parser.body_limit(std::uint64_t{1} << 40);
@@ -157,16 +162,27 @@ private:
                     co_return;
                 }
             }
-            received.push_back(one);
-            std::string answer = "HTTP/1.1 " + std::to_string(script.status) +
+            const bool refused = !script.refuses.empty() && one.target == script.refuses;
+            if (!refused) {
+                received.push_back(one);
+            }
+            std::string answer = "HTTP/1.1 " + std::to_string(refused ? 503 : script.status) +
                                  " Whatever\r\nLocation: /v1/submissions/7\r\nRetry-After: 9\r\nContent-Length: " +
                                  std::to_string(script.body.size()) + "\r\n\r\n" + script.body;
             if (script.cut_answer) {
                 answer.resize(answer.size() - 3);
             }
-            auto writing = asio::async_write(*stream, asio::buffer(answer), kAsTuple);
-            co_await std::move(writing);
-            if (script.answer_before_body || script.close_after || script.cut_answer) {
+            gathered.push_back(std::move(answer));
+            if (gathered.size() < std::min(script.gather, received.size())) {  // the first comes alone
+                continue;
+            }
+            for (const auto& text : std::exchange(gathered, {})) {
+                auto writing = asio::async_write(*stream, asio::buffer(text), kAsTuple);
+                co_await std::move(writing);
+                ++answered;
+            }
+            if (script.answer_before_body || script.close_after || script.cut_answer || refused ||
+                answered == script.close_behind) {
                 auto closing = stream->shutdown(100ms);
                 co_await std::move(closing);
                 co_return;

@@ -205,6 +205,9 @@ private:
 
     void open(const GatewayRequest& request) {
         const auto& asked = request.open_submission();
+        if (asked.catalog() == "busy") {
+            return problem("XF-6001", request.id());
+        }
         if (asked.catalog() == "unknown") {
             return problem("XF-2003", request.id());
         }

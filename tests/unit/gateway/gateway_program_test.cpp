@@ -186,6 +186,23 @@ TEST_F(GatewayProgram, KeepsConnectionsAndTakesPipelinedRequests) {
     EXPECT_EQ(vault->seen().bodies["p"], "hello");
 }
 
+TEST_F(GatewayProgram, ReadsNothingBehindAParcelThatIsToComeAgain) {
+    const auto both = [this](const std::string& first, const std::string& second) {
+        return gateway
+            .raw("printf 'PUT /v1/submissions/busy/" + first +
+                 " HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 1\\r\\n\\r\\n1PUT /v1/submissions/c/" + second +
+                 " HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 1\\r\\nConnection: close\\r\\n\\r\\n2'")
+            .output;
+    };
+    const auto parcels = both("city.province.1", "city.province.2");
+    EXPECT_TRUE(contains(parcels, "HTTP/1.1 503")) << parcels;
+    EXPECT_TRUE(contains(parcels, "Connection: close")) << parcels;
+    EXPECT_FALSE(contains(parcels, "HTTP/1.1 201")) << parcels;
+    EXPECT_FALSE(vault->seen().bodies.contains("city.province.2"));
+    const auto files = both("one.p7m", "two.p7m");
+    EXPECT_TRUE(contains(files, "HTTP/1.1 503") && contains(files, "HTTP/1.1 201")) << files;
+}
+
 TEST_F(GatewayProgram, AnswersWhatIsNoRequestOfTheContract) {
     struct Case {
         std::string request;

@@ -5,6 +5,8 @@
 #include <map>
 #include <set>
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
+
 #include "crypto/envelope_key.hpp"
 #include "crypto/gcm_stream.hpp"
 #include "crypto/tlog_proof.hpp"
@@ -364,6 +366,38 @@ protected:
         });
         return task;
     }
+    // What is given out without waiting; `put`: questions are told to wait.
+    std::optional<boundary::Task> next_now(bool put = false) {
+        for (;;) {
+            std::optional<boundary::Task> task;
+            on_loop([this, &task]() -> asio::awaitable<void> {
+                using namespace asio::experimental::awaitable_operators;
+                asio::steady_timer soon(io_, std::chrono::milliseconds(50));
+                auto asking = delivery_->next("province");
+                auto waiting = soon.async_wait(asio::use_awaitable);
+                auto racing = std::move(asking) || std::move(waiting);
+                auto first = co_await std::move(racing);
+                if (auto* work = std::get_if<0>(&first); work && *work) {
+                    task = std::move((*work)->task);
+                    stream_ = std::move((*work)->body);
+                }
+            });
+            if (!task || !put || task->has_put()) {
+                return task;
+            }
+            report(*task, 200, "waiting\n");
+        }
+    }
+    void give_back(const boundary::Task& task) {
+        on_loop([this, &task]() -> asio::awaitable<void> {
+            boundary::TaskResult result;
+            result.set_task(task.task());
+            result.set_given_back(true);
+            auto reporting = delivery_->report(std::move(result));
+            const auto reported = co_await std::move(reporting);
+            EXPECT_TRUE(reported);
+        });
+    }
     // Questions take turns with parcels; here they are told to wait.
     boundary::Task next_put() {
         for (;;) {
@@ -630,6 +664,76 @@ TEST_F(OutgoingParcels, WhatMakesNoParcelGoesOnWhileAsManyWaitAsMay) {
     EXPECT_EQ(put("second", sign(rows(5, 1))).code, "XF-6011") << "it is under way, not delivered";
     report(task, 201, upper_receipt(origin_of(first), as_bytes(task.put().body())));
     EXPECT_EQ(put("second", sign(rows(5, 1))).outcome.kind(), Outcome::CREATED) << "by itself, once there is room";
+}
+
+TEST_F(OutgoingParcels, AreManyAtOneTimeAsLongAsTheyTakeLittleMemory) {
+    std::vector<Answer> answers;
+    constexpr std::size_t kMany = Delivery::kSendingMax + 5;
+    for (std::size_t i = 0; i < kMany; ++i) {
+        answers.push_back(put("small" + std::to_string(i), sign(rows(static_cast<int>(i), 1))));
+    }
+    std::vector<boundary::Task> tasks;
+    while (auto task = next_now()) {
+        tasks.push_back(std::move(*task));
+    }
+    EXPECT_EQ(tasks.size(), Delivery::kSendingMax);
+    for (std::size_t i = 0; i < tasks.size(); ++i) {
+        EXPECT_TRUE(tasks[i].put().path().ends_with("." + std::to_string(i + 1))) << tasks[i].put().path();
+        const auto& answer = answers[i];
+        report(tasks[i], 201, upper_receipt(origin_of(answer), as_bytes(tasks[i].put().body())));
+    }
+    for (std::size_t i = tasks.size(); i < kMany; ++i) {
+        const auto task = next_put();
+        report(task, 201, upper_receipt(origin_of(answers[i]), as_bytes(task.put().body())));
+    }
+    EXPECT_EQ(delivery_->links()[0].backlog(), 0U);
+    // Each of these comes as a stream.
+    constexpr int kStreams = 20;
+    for (int i = 0; i < kStreams; ++i) {
+        put("large" + std::to_string(i), sign(rows(10000 + i * 1000, 1000)));
+    }
+    std::size_t streams = 0;
+    std::vector<boundary::Descriptor> held;
+    for (auto task = next_now(); task; task = next_now()) {
+        streams += task->has_put();
+        held.push_back(std::move(stream_));
+    }
+    EXPECT_GE(streams, 8U) << "enough for a far level";
+    EXPECT_LT(streams, static_cast<std::size_t>(kStreams));
+}
+
+TEST_F(OutgoingParcels, ThatWereGivenBackComeAgainInTheirOrderAndAreNoFailureOfTheLink) {
+    config_.courier.retry_min_ms = std::chrono::milliseconds(1000);
+    config_.courier.retry_max_ms = std::chrono::milliseconds(1000);
+    for (int i = 1; i <= 30; ++i) {
+        put("f" + std::to_string(i), sign(rows(i, 1)));
+    }
+    std::vector<boundary::Task> tasks;
+    while (auto task = next_now()) {
+        tasks.push_back(std::move(*task));
+    }
+    ASSERT_EQ(tasks.size(), 30U);
+    report(tasks[0], 503);
+    for (std::size_t i = 1; i < tasks.size(); ++i) {
+        give_back(tasks[i]);
+    }
+    EXPECT_EQ(delivery_->links()[0].state(), "retrying");
+    EXPECT_EQ(delivery_->links()[0].last_problem().code(), "XF-7018") << "what the first met counts";
+    EXPECT_FALSE(next_now()) << "the link rests";
+    // One alone shows whether the link is sound; then the others.
+    auto first = next();
+    EXPECT_TRUE(first.put().path().ends_with(".1")) << first.put().path();
+    EXPECT_FALSE(next_now());
+    const auto snapshot = must(ledger_->engine().snapshot());
+    const auto parcel = *must(storage::find_parcel(*snapshot, "province", 1));
+    const auto id = *storage::submission_id_from_bytes(as_bytes(parcel.submission()));
+    const auto origin = must(storage::find_submission(*snapshot, id))->origin();
+    report(first, 201, upper_receipt(origin, as_bytes(first.put().body())));
+    for (int i = 2; i <= 30; ++i) {
+        const auto task = next_now(true);
+        ASSERT_TRUE(task) << i;
+        EXPECT_TRUE(task->put().path().ends_with("." + std::to_string(i))) << task->put().path();
+    }
 }
 
 TEST_F(OutgoingParcels, StreamWhatDoesNotFitAPacket) {
