@@ -68,6 +68,12 @@ constexpr CodeText kCodes[] = {
      "Something stored is not what was written; it is not given out.", "存储的数据与写入时不一致，不予提供。",
      "Tell the credit centre: its journal names the damaged piece, which has to come back from a backup.",
      "请告知信用中心：其日志已指明损坏之处，需从备份恢复。"},
+    {"XF-9004", 0, Retry::never, "Clock was set", "系统时钟被调整",
+     "The machine's clock was set by more than five minutes, or is behind the log. The node's time goes on as it was "
+     "until "
+     "the new one has stood for a quarter of an hour; the log's never goes back.",
+     "系统时钟被调整超过五分钟，或落后于日志时间。新时间持续十五分钟之前，节点仍按原时间运行；日志时间从不倒退。",
+     "Set the machine's clock right, and let a time server keep it.", "请校正系统时钟，并由时间服务器保持同步。"},
     {"XF-9101", 0, Retry::never, "Policy pack has mistakes", "策略包有误", "The policy pack has mistakes: {0}",
      "策略包有误：{0}", "Correct the lines named and load it again.", "请更正所列各行后重新加载。"},
 };

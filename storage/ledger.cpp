@@ -170,6 +170,10 @@ public:
         const std::lock_guard lock(head_mutex_);
         return head_;
     }
+    Milliseconds last_time() const override {
+        const std::lock_guard lock(head_mutex_);
+        return last_time_;
+    }
     const TreeReader& tree() const override { return tree_; }
     Engine& engine() override { return *engine_; }
 
@@ -324,12 +328,12 @@ private:
             stored_checkpoint_ = signed_size;
         }
         if (grown) {
-            last_time_ = batch.time();
             edge_ = std::make_shared<const RightEdge>(working_);
             tree_.publish(edge_, batch.completed());
             Committed head = sign_head();
             const std::lock_guard lock(head_mutex_);
             head_ = std::move(head);
+            last_time_ = batch.time();
         }
         return true;
     }

@@ -86,6 +86,8 @@ public:
 
     // The newest durable checkpoint.
     virtual Committed head() const = 0;
+    // The time of the newest durable batch with leaves: none of a later one is before it.
+    virtual Milliseconds last_time() const = 0;
     virtual const TreeReader& tree() const = 0;
     virtual Engine& engine() = 0;
 };

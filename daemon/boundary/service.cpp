@@ -10,12 +10,15 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <charconv>
+#include <csignal>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <utility>
 
 #include "daemon/boundary/descriptor.hpp"
 
@@ -80,6 +83,40 @@ std::string utc_now() {
     return {text.data(), static_cast<std::size_t>(size)};
 }
 
+// A pipe or terminal that nobody reads would make writers wait for ever, all that they hold with them. The flag is on
+// an open file of our own: the one we were given may be others' as well. A child that is another user could not open
+// it, and has its parent's.
+void never_wait_for_standard_error() {
+    const int flags = ::fcntl(STDERR_FILENO, F_GETFL);
+    struct stat status {};
+    if (flags < 0 || (flags & O_NONBLOCK) != 0 || ::fstat(STDERR_FILENO, &status) != 0 ||
+        (!S_ISFIFO(status.st_mode) && !S_ISCHR(status.st_mode))) {
+        return;
+    }
+    const Descriptor own(::open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+    if (own) {
+        ::dup2(own.get(), STDERR_FILENO);
+    }
+}
+
+// False: nobody took it, or not all of it. A line fits a pipe whole or not at all (pipe(7), PIPE_BUF).
+bool write_now(std::string_view line) {
+    while (!line.empty()) {
+        ssize_t written = ::send(STDERR_FILENO, line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (written < 0 && errno == ENOTSOCK) {
+            written = ::write(STDERR_FILENO, line.data(), line.size());
+        }
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            return false;
+        }
+        line.remove_prefix(static_cast<std::size_t>(written));
+    }
+    return true;
+}
+
 std::string_view level_word(Level level) {
     switch (level) {
         case Level::error: return "error: ";
@@ -98,6 +135,13 @@ struct Service::State {
     Descriptor manager;
     std::optional<std::chrono::milliseconds> watchdog_interval;
     std::mutex writing;
+    std::uint64_t lost = 0;  // records that nobody took; with `writing` held
+
+    bool send_record(const std::string& record) const {
+        return ::send(journal.get(), record.data(), record.size(), MSG_NOSIGNAL) >= 0;
+    }
+    // Never waits: what is told must not stop the work that it tells of. False: nobody took it.
+    bool write(Level level, std::string_view message, const LogFields& fields);
 
     void notify(std::string_view lines) {
         if (manager) {
@@ -110,6 +154,8 @@ Service::Service(std::string identifier) : state_(std::make_unique<State>()) {
     // Started through a descriptor, the kernel would call the process after that descriptor's number.
     ::prctl(PR_SET_NAME, identifier.substr(0, 15).c_str());
     state_->identifier = std::move(identifier);
+    std::signal(SIGPIPE, SIG_IGN);  // whoever reads standard error may go away
+    never_wait_for_standard_error();
     if (stderr_is_the_journal()) {
         state_->journal = connect_datagram("/run/systemd/journal/socket");
     }
@@ -148,11 +194,25 @@ std::optional<std::chrono::milliseconds> Service::watchdog_interval() const {
 }
 
 void Service::log(Level level, std::string_view message, const LogFields& fields) {
+    const std::scoped_lock lock(state_->writing);
+    if (state_->lost != 0) {
+        const auto lost = std::exchange(state_->lost, 0);
+        if (!state_->write(Level::warning, std::to_string(lost) + " records are lost: nobody took them", {})) {
+            state_->lost = lost + 1;
+            return;
+        }
+    }
+    if (!state_->write(level, message, fields)) {
+        ++state_->lost;
+    }
+}
+
+bool Service::State::write(Level level, std::string_view message, const LogFields& fields) {
     const std::string text = printable(message);
-    if (state_->journal) {
+    if (journal) {
         // The journal's native protocol: one FIELD=value a line; printable() leaves no line break in a value.
         std::string record = "PRIORITY=" + std::to_string(static_cast<int>(level)) +
-                             "\nSYSLOG_IDENTIFIER=" + state_->identifier + "\nMESSAGE=" + text + "\n";
+                             "\nSYSLOG_IDENTIFIER=" + identifier + "\nMESSAGE=" + text + "\n";
         const auto add = [&record](std::string_view name, const std::string& value) {
             if (!value.empty()) {
                 record.append(name).append("=").append(printable(value)).append("\n");
@@ -163,16 +223,10 @@ void Service::log(Level level, std::string_view message, const LogFields& fields
         add("XINFU_SUBMISSION", fields.submission);
         add("XINFU_PRINCIPAL", fields.principal);
         add("XINFU_LEAF", fields.leaf ? std::to_string(*fields.leaf) : "");
-        if (::send(state_->journal.get(), record.data(), record.size(), MSG_NOSIGNAL) >= 0) {
-            return;
-        }
-        // The journal is restarting, or full: its stream on standard error may still take the line. It is not waited
-        // for: a journal that has stopped reading must not stop the work.
-        const std::string line = printable(message) + "\n";
-        static_cast<void>(::send(STDERR_FILENO, line.data(), line.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
-        return;
+        // When the journal is restarting, or full, its stream on standard error may still take the line.
+        return send_record(record) || write_now(text + "\n");
     }
-    std::string line = utc_now() + " " + state_->identifier + ": " + std::string(level_word(level)) + text;
+    std::string line = utc_now() + " " + identifier + ": " + std::string(level_word(level)) + text;
     const auto add = [&line](std::string_view name, const std::string& value) {
         if (!value.empty()) {
             line.append(" ").append(name).append("=").append(printable(value));
@@ -182,16 +236,7 @@ void Service::log(Level level, std::string_view message, const LogFields& fields
     add("submission", fields.submission);
     add("principal", fields.principal);
     add("leaf", fields.leaf ? std::to_string(*fields.leaf) : "");
-    line += '\n';
-    const std::scoped_lock lock(state_->writing);
-    std::string_view left = line;
-    while (!left.empty()) {
-        const ssize_t written = ::write(STDERR_FILENO, left.data(), left.size());
-        if (written <= 0) {
-            return;
-        }
-        left.remove_prefix(static_cast<std::size_t>(written));
-    }
+    return write_now(line + "\n");
 }
 
 }  // namespace xinfu::boundary

@@ -4,7 +4,8 @@
 // Threads: internally locked.
 // Trust:   messages and fields never carry personal data, keys or payload; peers' bytes only escaped. Control
 //          characters are replaced here as the last line of defence.
-// Errors:  none: a log that cannot be written never stops the work it tells of.
+// Errors:  none: a log that cannot be written never stops the work it tells of. What nobody takes at once is lost, and
+//          how much that was is told when somebody takes records again.
 #pragma once
 
 #include <chrono>
@@ -30,7 +31,8 @@ struct LogFields {
 class Service {
 public:
     // Opens the sockets to the journal and to the service manager, as far as JOURNAL_STREAM and NOTIFY_SOCKET
-    // say they are there: call before the walls. Names the process after `identifier`.
+    // say they are there, and makes standard error one that nobody waits for: call before the walls. Names the process
+    // after `identifier`, and ignores SIGPIPE.
     explicit Service(std::string identifier);
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;

@@ -9,7 +9,7 @@ asio::awaitable<Result<void>> CountedLeaves::write(Context& context, std::string
                                                    std::uint64_t times) {
     const auto now = context.clock.now();
     auto found = windows_.find(key);
-    if (found != windows_.end() && now < found->second.ends) {
+    if (found != windows_.end() && !found->second.is_over(now)) {
         found->second.repeats += times;
         co_return Result<void>{};
     }
@@ -37,7 +37,7 @@ asio::awaitable<Result<void>> CountedLeaves::flush(Context& context, bool all) {
     const auto now = context.clock.now();
     std::vector<storage::Leaf> leaves;
     for (auto window = windows_.begin(); window != windows_.end();) {
-        if (!all && now < window->second.ends) {
+        if (!all && !window->second.is_over(now)) {
             ++window;
             continue;
         }

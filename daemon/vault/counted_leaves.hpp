@@ -29,6 +29,8 @@ public:
 private:
     struct Window {
         storage::Milliseconds ends{};
+        // Also when the clock was set back to long before it began.
+        bool is_over(storage::Milliseconds now) const { return now >= ends || ends - now > kWindow; }
         storage::Leaf leaf;
         std::uint64_t repeats = 0;
     };

@@ -11,9 +11,10 @@ std::string message_id(std::string_view action) {
 
 void LeafJournal::appended(const storage::Leaf& leaf, std::uint64_t index) {
     Event event;
-    event.level = leaf.action == "boundary_fault" ? boundary::Level::warning
-                  : leaf.result == "refused"      ? boundary::Level::notice
-                                                  : boundary::Level::info;
+    const bool alarming = leaf.action == "boundary_fault" || leaf.action.starts_with("clock_");
+    event.level = alarming                   ? boundary::Level::warning
+                  : leaf.result == "refused" ? boundary::Level::notice
+                                             : boundary::Level::info;
     event.message = leaf.action;
     for (const std::string& word : {leaf.catalog, leaf.result, leaf.code, leaf.reason}) {
         if (!word.empty()) {

@@ -51,6 +51,7 @@ constexpr std::chrono::minutes kUploadsLook{10};
 constexpr std::chrono::seconds kStatusLine{5};
 constexpr std::chrono::seconds kBacklogLook{1};
 constexpr std::chrono::milliseconds kLedgerWatch{100};
+constexpr std::chrono::seconds kClockWatch{1};
 
 asio::awaitable<void> pause(std::chrono::milliseconds time) {
     asio::steady_timer timer(co_await asio::this_coro::executor, time);
@@ -136,7 +137,7 @@ int run(int argc, char** argv) {
         }
 
         // What lasts.
-        const auto clock = std::make_shared<const SystemClock>();
+        const auto clock = std::make_shared<WallClock>();
         LeafJournal journal(service);
         Metrics metrics;
         Damage damage(service, metrics);
@@ -182,7 +183,9 @@ int run(int argc, char** argv) {
         intake.on_parcels = [&delivery] { delivery.wake(); };
         intake.on_leftovers = [&sweep] { sweep.wake(); };
         uploads.on_leftovers = [&sweep] { sweep.wake(); };
-        const Status status(context, revocations, damage, store.log_key, [&delivery] { return delivery.links(); });
+        ClockWatch clock_watch(context, *clock);
+        const Status status(context, revocations, damage, clock_watch, store.log_key,
+                            [&delivery] { return delivery.links(); });
         bool ready = false;
         bool draining = false;
         Budgets budgets{{config.vault.readings_per_account_hour, std::chrono::hours(1)},
@@ -276,6 +279,8 @@ int run(int argc, char** argv) {
             co_await std::move(looking);
             auto telling = tell_of(context, "start", policies.current()->digest);
             co_await std::move(telling);
+            auto looking_at_clock = clock_watch.look();
+            co_await std::move(looking_at_clock);
             spawn(keep(gateway));
             spawn(keep(courier));
             spawn(inspectors.run());
@@ -313,6 +318,16 @@ int run(int argc, char** argv) {
                 auto flushing = counted_leaves.flush(context);
                 static_cast<void>((co_await std::move(flushing)).has_value());
                 sessions.sweep(clock->now());
+            }
+        };
+        const auto watch_clock = [&]() -> asio::awaitable<void> {
+            for (;;) {
+                if (ready && !draining) {
+                    auto looking = clock_watch.look();
+                    co_await std::move(looking);
+                }
+                auto waiting = pause(kClockWatch);
+                co_await std::move(waiting);
             }
         };
         const auto show_status = [&]() -> asio::awaitable<void> {
@@ -415,6 +430,7 @@ int run(int argc, char** argv) {
         spawn(show_status());
         spawn(watch_backlog());
         spawn(watch_ledger());
+        spawn(watch_clock());
         io.run();
         if (exit_code == EXIT_SUCCESS) {
             workers.join();

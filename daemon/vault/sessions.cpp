@@ -107,8 +107,10 @@ asio::awaitable<Result<Sessions::Outcome>> Sessions::log_in(Context& context, co
         co_return Outcome{problem("XF-1007"), false};
     }
     const auto now = context.clock.now();
-    if (to_ms(now) < person->locked_until_ms) {
-        const auto left = (person->locked_until_ms - to_ms(now) + 999) / 1000;
+    const auto locked_ms = person->locked_until_ms - to_ms(now);
+    // A clock that was set back must not lock anybody out for longer.
+    if (locked_ms > 0 && locked_ms <= std::chrono::milliseconds(kLocked).count()) {
+        const auto left = (locked_ms + 999) / 1000;
         co_return Outcome{problem("XF-1009", {}, static_cast<std::uint32_t>(left)), false};
     }
     const bool first = person->password_hash.empty();
@@ -163,7 +165,7 @@ asio::awaitable<Result<Sessions::Outcome>> Sessions::log_in(Context& context, co
             }
         } else if (++next->failures >= kFailuresMax) {
             next->failures = 0;
-            next->locked_until_ms = to_ms(batch.time() + kLocked);
+            next->locked_until_ms = to_ms(context.clock.now() + kLocked);
         }
         if (const auto put = storage::put_person(batch.transaction(), context.keys.index(), *next); !put) {
             return put;

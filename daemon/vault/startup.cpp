@@ -46,10 +46,6 @@ void add_chain(Message& welcome, const std::vector<crypto::Certificate>& chain) 
 
 }  // namespace
 
-storage::Milliseconds SystemClock::now() const {
-    return std::chrono::floor<std::chrono::milliseconds>(std::chrono::system_clock::now());
-}
-
 config::Config read_configuration(const boundary::Arguments& arguments) {
     auto loaded = arguments.config_path.empty() ? config::load_descriptor(arguments.config.get(), "the configuration")
                                                 : config::load_file(arguments.config_path);

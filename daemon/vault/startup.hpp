@@ -22,11 +22,6 @@ public:
     using std::runtime_error::runtime_error;
 };
 
-class SystemClock final : public storage::Clock {
-public:
-    storage::Milliseconds now() const override;
-};
-
 config::Config read_configuration(const boundary::Arguments& arguments);
 
 // 32 bytes. The descriptor is read to its end and not kept.

@@ -12,11 +12,12 @@
 
 namespace xinfu::vault {
 
-Status::Status(Context& context, const Revocations& revocations, const Damage& damage, std::string log_key,
-               std::function<std::vector<boundary::LinkView>()> links)
+Status::Status(Context& context, const Revocations& revocations, const Damage& damage, const ClockWatch& clock,
+               std::string log_key, std::function<std::vector<boundary::LinkView>()> links)
     : context_(context),
       revocations_(revocations),
       damage_(damage),
+      clock_(clock),
       log_key_(std::move(log_key)),
       links_(std::move(links)),
       started_(context.clock.now()) {}
@@ -48,6 +49,9 @@ boundary::StatusView Status::view() const {
     }
     if (damage_.seen()) {
         *view.add_warnings() = problem("XF-9003");
+    }
+    if (clock_.is_wrong()) {
+        *view.add_warnings() = problem("XF-9004");
     }
     const auto now_s =
         std::chrono::duration_cast<std::chrono::seconds>(context_.clock.now().time_since_epoch()).count();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "daemon/boundary/gateway.pb.h"
+#include "daemon/vault/clock_watch.hpp"
 #include "daemon/vault/context.hpp"
 #include "daemon/vault/damage.hpp"
 #include "daemon/vault/revocation.hpp"
@@ -17,8 +18,8 @@ namespace xinfu::vault {
 class Status {
 public:
     // `links` answers the state of every route.
-    Status(Context& context, const Revocations& revocations, const Damage& damage, std::string log_key,
-           std::function<std::vector<boundary::LinkView>()> links);
+    Status(Context& context, const Revocations& revocations, const Damage& damage, const ClockWatch& clock,
+           std::string log_key, std::function<std::vector<boundary::LinkView>()> links);
 
     boundary::StatusView view() const;
     // "ready, 1204 log entries, 3 parcels waiting"
@@ -30,6 +31,7 @@ private:
     Context& context_;
     const Revocations& revocations_;
     const Damage& damage_;
+    const ClockWatch& clock_;
     std::string log_key_;
     std::function<std::vector<boundary::LinkView>()> links_;
     storage::Milliseconds started_;

@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.request
 
-from tests.support.preload import preload_vault
+from tests.support.preload import preload
 
 XINFU = str(pathlib.Path(os.environ["XINFU_BIN"]) / "xinfu")
 TICK = os.sysconf("SC_CLK_TCK")
@@ -191,7 +191,7 @@ def slow_syncs(work):
     """A copy of the programs whose vault waits 5 ms more at every fdatasync and fsync; returns its command."""
     place, library = work / "slow", work / "slow_sync.so"
     run("cc", "-O2", "-Wall", "-Wextra", "-shared", "-fPIC", "-o", library, pathlib.Path(__file__).with_name("slow_sync.c"), "-ldl")
-    preload_vault(pathlib.Path(os.environ["XINFU_BIN"]), place, library)
+    preload(pathlib.Path(os.environ["XINFU_BIN"]), place, library)
     return str(place / "xinfu")
 
 

@@ -6,7 +6,7 @@ import signal
 import tempfile
 
 from tests.support.demo import BIN, Demo, run, wait_until
-from tests.support.preload import preload_vault
+from tests.support.preload import preload
 from tests.support.senders import SendersCase
 
 
@@ -14,7 +14,7 @@ class FaultyDemo(Demo):
     def __init__(self):
         self.place = pathlib.Path(tempfile.mkdtemp(prefix="xinfu-faulty-"))
         try:
-            preload_vault(BIN, self.place, BIN / "failing_system.so")
+            preload(BIN, self.place, BIN / "failing_system.so")
             super().__init__(self.place)
         except BaseException:
             shutil.rmtree(self.place, ignore_errors=True)

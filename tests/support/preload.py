@@ -1,14 +1,15 @@
-"""Programs of a node whose vault has a library of ours in it."""
+"""Programs of a node with a library of ours in some of them."""
 import shutil
 
 
-def preload_vault(programs, place, library):
-    """Copies `programs` to `place`. The supervisor hands no environment on, so that a program of ours stands in the vault's
-    place and becomes it."""
+def preload(programs, place, library, into=("vault",)):
+    """Copies `programs` to `place`. The supervisor hands no environment on, so that a program of ours stands in the place of
+    each of `into` and becomes it."""
     place.mkdir(exist_ok=True)
-    place.chmod(0o755)  # the vault's user loads from it
-    for name in ("xinfu", "xinfud", "xinfu-gateway", "xinfu-inspector", "xinfu-courier"):
+    place.chmod(0o755)  # the nodes' users load from it
+    for name in ("xinfu", "xinfud", "xinfu-gateway", "xinfu-inspector", "xinfu-vault", "xinfu-courier"):
         shutil.copy(programs / name, place)
-    shutil.copy(programs / "preloaded", place / "xinfu-vault")
-    shutil.copy(programs / "xinfu-vault", place / "xinfu-vault-itself")
-    shutil.copy(library, place / "xinfu-vault-preload.so")
+    for program in into:
+        (place / f"xinfu-{program}").rename(place / f"xinfu-{program}-itself")
+        shutil.copy(programs / "preloaded", place / f"xinfu-{program}")
+        shutil.copy(library, place / f"xinfu-{program}-preload.so")

@@ -1,6 +1,7 @@
 // Log records and notifications, read at the other end of real sockets.
 #include "daemon/boundary/service.hpp"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -10,6 +11,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <sstream>
 #include <string>
 
 #include "daemon/boundary/descriptor.hpp"
@@ -79,6 +81,57 @@ TEST(Service, WritesOneLineWhateverTheMessageHolds) {
     EXPECT_NE(line.find("xinfu-test: warning: refused?2026 forged: line?[31m code=XF-2001 leaf=7\n"), std::string::npos)
         << line;
     EXPECT_EQ(line.find('\n'), line.size() - 1);
+}
+
+// Standard error is a pipe of 4 KiB here.
+class UnreadStandardError : public testing::Test {
+protected:
+    void SetUp() override {
+        std::array<int, 2> ends{};
+        ASSERT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
+        reader_ = Descriptor(ends[0]);
+        const Descriptor writer(ends[1]);
+        ::fcntl(writer.get(), F_SETPIPE_SZ, 4096);
+        kept_ = Descriptor(::dup(STDERR_FILENO));
+        ::dup2(writer.get(), STDERR_FILENO);
+    }
+    void TearDown() override { ::dup2(kept_.get(), STDERR_FILENO); }
+    std::string read_all() {
+        ::fcntl(reader_.get(), F_SETFL, O_NONBLOCK);
+        std::array<char, 65536> buffer{};
+        const auto size = ::read(reader_.get(), buffer.data(), buffer.size());
+        return size < 0 ? "nothing" : std::string(buffer.data(), static_cast<std::size_t>(size));
+    }
+    Descriptor reader_;
+    Descriptor kept_;
+};
+
+TEST_F(UnreadStandardError, IsNotWaitedForAndWhatWasLostIsTold) {
+    Service service("xinfu-test");
+    for (int n = 0; n < 100; ++n) {
+        service.log(Level::info, std::string(100, 'x'));
+    }
+    std::string read = read_all();
+    service.log(Level::info, "read again");
+    read += read_all();
+    EXPECT_TRUE(read.ends_with("xinfu-test: read again\n")) << read;
+    std::size_t taken = 0;
+    std::size_t lost = 0;
+    std::istringstream lines(read);
+    for (std::string line; std::getline(lines, line);) {
+        taken += line.ends_with(std::string(100, 'x')) ? 1 : 0;
+        if (const auto at = line.find("warning: "); at != std::string::npos) {
+            lost += std::stoul(line.substr(at + 9));
+        }
+    }
+    EXPECT_GT(lost, 50U) << read;
+    EXPECT_EQ(taken + lost, 100U) << read;
+}
+
+TEST_F(UnreadStandardError, MayGoAway) {
+    Service service("xinfu-test");
+    reader_.reset();
+    service.log(Level::info, "to nobody");
 }
 
 }  // namespace
