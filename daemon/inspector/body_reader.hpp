@@ -39,7 +39,7 @@ public:
                policies::Day today, bool parcel, Unwrap unwrap, Outbox& outbox);
 
     // Before the first octet: the catalogs that a file may have been meant for instead. They outlive the reader.
-    void know(const std::map<std::string, std::vector<policies::Catalog>>& catalogs) { sheet_.know(catalogs); }
+    void know(Sheet::Catalogs catalogs) { sheet_.know(std::move(catalogs)); }
     // Answers false when the reading is over early: the verdict has a problem already.
     bool feed(ByteView piece);
     // At the body's end, or as soon as feed() answered false: tells the signers, and gives the verdict, which

@@ -54,7 +54,8 @@ boundary::FieldDescription describe(const policies::Field& field) {
 
 }  // namespace
 
-std::vector<const policies::Catalog*> Packs::find(const boundary::Inspect& order) const {
+std::vector<const policies::Catalog*> Packs::find(const boundary::Inspect& order) {
+    read_catalog(order.catalog());
     std::vector<const policies::Catalog*> versions;
     const auto found = catalogs_.find(order.catalog());
     if (found == catalogs_.end()) {
@@ -74,7 +75,30 @@ std::vector<const policies::Catalog*> Packs::find(const boundary::Inspect& order
     return versions;
 }
 
-Replies Packs::load(boundary::LoadPack::Kind kind, std::string_view yaml) {
+const Packs::Catalogs& Packs::catalogs() {
+    while (!unread_.empty()) {
+        read_catalog(std::string(unread_.begin()->first));
+    }
+    return catalogs_;
+}
+
+void Packs::read_catalog(const std::string& name) {
+    const auto unread = unread_.extract(name);
+    if (!unread) {
+        return;
+    }
+    for (const auto& yaml : unread.mapped()) {
+        load_catalog(yaml);  // it was without mistakes when the vault took it; with them it would not be there
+    }
+}
+
+Replies Packs::load(boundary::LoadPack::Kind kind, std::string yaml, const std::string& catalog) {
+    if (kind == boundary::LoadPack::CATALOG && !catalog.empty() && !catalogs_.contains(catalog)) {
+        unread_[catalog].push_back(std::move(yaml));
+        Replies replies(1);
+        replies.back().mutable_pack_loaded();
+        return replies;
+    }
     switch (kind) {
         case boundary::LoadPack::CATALOG: return load_catalog(yaml);
         case boundary::LoadPack::ACCESS: return load_access(yaml);

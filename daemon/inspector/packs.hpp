@@ -19,20 +19,28 @@ class Packs {
 public:
     static constexpr std::size_t kCatalogsMax = 256;
 
-    // Reads one pack and keeps it. Answers the replies to send: what it says, or one problem.
-    std::vector<boundary::InspectorReply> load(boundary::LoadPack::Kind kind, std::string_view yaml);
+    using Catalogs = std::map<std::string, std::vector<policies::Catalog>>;  // by name; the newest version first
+
+    // Keeps one pack. Answers the replies to send: what it says, or one problem. A catalog's pack of which the name is
+    // known is read when somebody asks for that catalog: most of the time of a fresh instance would go into packs that
+    // nobody needs.
+    std::vector<boundary::InspectorReply> load(boundary::LoadPack::Kind kind, std::string yaml,
+                                               const std::string& catalog);
 
     // The versions of a catalog that the order names, in its order; all of them, the newest first, when it names none.
-    std::vector<const policies::Catalog*> find(const boundary::Inspect& order) const;
-    const std::map<std::string, std::vector<policies::Catalog>>& catalogs() const { return catalogs_; }
+    std::vector<const policies::Catalog*> find(const boundary::Inspect& order);
+    // All of them. What find() answered stays where it is.
+    const Catalogs& catalogs();
     const policies::WorkingDays& calendar() const { return calendar_; }
 
 private:
+    void read_catalog(const std::string& name);
     std::vector<boundary::InspectorReply> load_catalog(std::string_view yaml);
     std::vector<boundary::InspectorReply> load_access(std::string_view yaml);
     std::vector<boundary::InspectorReply> load_calendar(std::string_view yaml);
 
-    std::map<std::string, std::vector<policies::Catalog>> catalogs_;  // by name; the newest version first
+    Catalogs catalogs_;
+    std::map<std::string, std::vector<std::string>> unread_;  // packs, by catalog
     std::size_t loaded_ = 0;
     policies::WorkingDays calendar_;  // until one is loaded: every Monday to Friday, provisionally
 };

@@ -3,10 +3,9 @@
 namespace xinfu::inspector {
 
 PlainReader::PlainReader(std::vector<const policies::Catalog*> versions, const policies::WorkingDays& calendar,
-                         policies::Day today, const std::map<std::string, std::vector<policies::Catalog>>& catalogs,
-                         Outbox& outbox)
+                         policies::Day today, Sheet::Catalogs catalogs, Outbox& outbox)
     : outbox_(outbox), sheet_(std::move(versions), calendar, today, false, outbox), content_(sheet_) {
-    sheet_.know(catalogs);
+    sheet_.know(std::move(catalogs));
 }
 
 bool PlainReader::is_plain(ByteView beginning) {

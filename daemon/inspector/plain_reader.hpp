@@ -17,8 +17,7 @@ class PlainReader {
 public:
     // `versions`: of the catalog, at least one; the header decides.
     PlainReader(std::vector<const policies::Catalog*> versions, const policies::WorkingDays& calendar,
-                policies::Day today, const std::map<std::string, std::vector<policies::Catalog>>& catalogs,
-                Outbox& outbox);
+                policies::Day today, Sheet::Catalogs catalogs, Outbox& outbox);
 
     // Whether these first octets of a body are those of no package: no SEQUENCE and no "-----BEGIN".
     static bool is_plain(ByteView beginning);

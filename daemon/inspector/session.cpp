@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <utility>
 #include <vector>
 
 #include "crypto/revocation_list.hpp"
@@ -73,9 +74,7 @@ Result<void> Session::load_pack(const boundary::LoadPack& part) {
     if (!part.last()) {
         return {};
     }
-    const auto yaml = std::move(gathered_);
-    gathered_.clear();
-    for (const auto& reply : packs_.load(part.kind(), yaml)) {
+    for (const auto& reply : packs_.load(part.kind(), std::exchange(gathered_, {}), part.catalog())) {
         if (const auto sent = channel_.send(reply); !sent) {
             return sent.error();
         }
@@ -95,12 +94,13 @@ Result<void> Session::inspect(const boundary::Inspect& order, boundary::Descript
     BodyReader reader(
         versions, packs_.calendar(), policies::Day{std::chrono::days{order.today()}}, order.parcel(),
         [this](const boundary::UnwrapContentKey& question) { return unwrap(question); }, outbox);
-    reader.know(packs_.catalogs());
+    const auto catalogs = [this]() -> const Packs::Catalogs& { return packs_.catalogs(); };
+    reader.know(catalogs);
     std::optional<PlainReader> plain;
     const auto feed = [&](ByteView piece) {
         if (order.plain() && !plain && reader.size() == 0 && PlainReader::is_plain(piece)) {
-            plain.emplace(versions, packs_.calendar(), policies::Day{std::chrono::days{order.today()}},
-                          packs_.catalogs(), outbox);
+            plain.emplace(versions, packs_.calendar(), policies::Day{std::chrono::days{order.today()}}, catalogs,
+                          outbox);
         }
         return plain ? plain->feed(piece) : reader.feed(piece);
     };

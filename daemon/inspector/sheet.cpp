@@ -105,12 +105,12 @@ bool Sheet::is_header_again(const Row& row) const {
 // A header that is better at home elsewhere, or in a version that is not in force. Most titles of two catalogs differ;
 // those of remarks and units do not.
 std::optional<Refusal> Sheet::other_catalog(const Row& row, std::size_t count) const {
-    if (catalogs_ == nullptr) {
+    if (!catalogs_) {
         return std::nullopt;
     }
     const policies::Catalog* best = nullptr;
     std::size_t named = fields_named(catalog(), row, count);
-    for (const auto& [name, versions] : *catalogs_) {
+    for (const auto& [name, versions] : catalogs_()) {
         for (const auto& other : versions) {
             const auto here = fields_named(other, row, count);
             const bool offered = std::ranges::find(versions_, &other) != versions_.end();

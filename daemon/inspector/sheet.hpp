@@ -7,7 +7,7 @@
 
 #include <array>
 #include <cstdint>
-#include <map>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "daemon/inspector/outbox.hpp"
+#include "daemon/inspector/packs.hpp"
 #include "daemon/inspector/row_reader.hpp"
 #include "policies/catalog.hpp"
 #include "policies/file_checks.hpp"
@@ -44,8 +45,10 @@ public:
           bool relayed, Outbox& outbox)
         : versions_(std::move(versions)), calendar_(calendar), today_(today), relayed_(relayed), outbox_(outbox) {}
 
-    // All catalogs of the node, to tell a file that was handed in under the wrong one. Outlive the sheet.
-    void know(const std::map<std::string, std::vector<policies::Catalog>>& catalogs) { catalogs_ = &catalogs; }
+    // All catalogs of the node, to tell a file that was handed in under the wrong one. Asked for when that is to be
+    // told. They outlive the sheet.
+    using Catalogs = std::function<const Packs::Catalogs&()>;
+    void know(Catalogs catalogs) { catalogs_ = std::move(catalogs); }
 
     std::optional<Refusal> take(const Row& row);
     // Of one file, either rows or named rows. Names that repeat from record to record are looked up once.
@@ -78,7 +81,7 @@ private:
     policies::Day today_;
     bool relayed_;
     Outbox& outbox_;
-    const std::map<std::string, std::vector<policies::Catalog>>* catalogs_ = nullptr;
+    Catalogs catalogs_;
     std::vector<std::string> names_;  // of the last named record
     bool named_ = false;
     std::string header_cell_;           // the first one

@@ -329,10 +329,10 @@ asio::awaitable<std::optional<boundary::Problem>> Intake::Submission::inspect(Su
         auto disordered = disorder();
         co_return co_await std::move(disordered);
     }
-    if (end == InspectionEnd::verdict && (to_the_end || !opened_)) {
+    if (end == InspectionEnd::verdict) {
         lease->keep();
     } else {
-        lease->drop();  // bytes of this body may still be on their way to it
+        lease->drop();  // it is in the midst of this body
     }
     co_return Trouble{};
 }

@@ -131,6 +131,7 @@ asio::awaitable<Result<void>> take_answer(boundary::PacketChannel& channel, cons
         co_return boundary::Errc::unexpected;
     }
     set.catalog_packs[catalog.name()] = digest;
+    set.catalog_of.back() = catalog.name();
     add_version(set, std::move(catalog));
     co_return Result<void>{};
 }
@@ -172,7 +173,8 @@ std::vector<const boundary::CatalogDescription*> PolicySet::versions(std::string
     return found;
 }
 
-asio::awaitable<Result<void>> send_pack(boundary::PacketChannel& channel, const storage::Pack& pack) {
+asio::awaitable<Result<void>> send_pack(boundary::PacketChannel& channel, const storage::Pack& pack,
+                                        const std::string& catalog) {
     ByteView rest = pack.bytes;
     do {
         const ByteView part = rest.first(std::min(rest.size(), boundary::kPartSizeBytesMax));
@@ -182,6 +184,7 @@ asio::awaitable<Result<void>> send_pack(boundary::PacketChannel& channel, const 
         load->set_kind(to_kind(pack.kind));
         load->set_part(part.data(), part.size());
         load->set_last(rest.empty());
+        load->set_catalog(catalog);
         auto sending = channel.send(request);
         if (const auto sent = co_await std::move(sending); !sent) {
             co_return sent.error();
@@ -200,11 +203,13 @@ asio::awaitable<Result<std::shared_ptr<const PolicySet>>> load_policies(Context&
     }
     boundary::PacketChannel channel(context.io.get_executor(), std::move(*connection));
     auto set = std::make_shared<PolicySet>();
+    const std::string unknown;
     for (const auto& pack : packs) {
-        auto sending = send_pack(channel, pack);
+        auto sending = send_pack(channel, pack, unknown);
         if (const auto sent = co_await std::move(sending); !sent) {
             co_return sent.error();
         }
+        set->catalog_of.emplace_back();
         auto taking = take_answer(channel, pack, *set, mistakes);
         if (const auto taken = co_await std::move(taking); !taken) {
             co_return taken.error();

@@ -26,8 +26,9 @@ namespace xinfu::vault {
 std::uint32_t day_in_shanghai(storage::Milliseconds time);
 
 struct PolicySet {
-    std::vector<storage::Pack> packs;  // as stored, for inspectors that need them
-    crypto::Digest digest{};           // of the set
+    std::vector<storage::Pack> packs;     // as stored, for inspectors that need them
+    std::vector<std::string> catalog_of;  // of each pack, in the same order; empty: it is no catalog's
+    crypto::Digest digest{};              // of the set
     policies::AccessPolicy access;
     std::map<std::string, boundary::CatalogDescription, std::less<>> catalogs;  // the newest versions, with all fields
     std::map<std::string, std::vector<boundary::CatalogDescription>, std::less<>> older;  // newest first
@@ -58,7 +59,9 @@ asio::awaitable<Result<std::shared_ptr<const PolicySet>>> load_policies(Context&
                                                                         std::vector<storage::Pack> packs,
                                                                         std::string& mistakes);
 
-// One pack over an inspector's connection, as LoadPack says; the caller reads the answer.
-asio::awaitable<Result<void>> send_pack(boundary::PacketChannel& channel, const storage::Pack& pack);
+// One pack over an inspector's connection, as LoadPack says; the caller reads the answer. `catalog`: empty, or whose it
+// is known to be.
+asio::awaitable<Result<void>> send_pack(boundary::PacketChannel& channel, const storage::Pack& pack,
+                                        const std::string& catalog);
 
 }  // namespace xinfu::vault

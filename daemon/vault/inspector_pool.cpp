@@ -247,11 +247,12 @@ asio::awaitable<Result<void>> Inspectors::load_packs(boundary::PacketChannel& ch
             alarm->channel->close(boundary::Errc::timed_out);
         }
     });
-    for (const auto& pack : policies.packs) {
+    for (std::size_t place = 0; place < policies.packs.size(); ++place) {
+        const auto& pack = policies.packs[place];
         if (pack.kind == storage::PackKind::access) {
             continue;  // no inspector decides who may do what
         }
-        auto sending = send_pack(channel, pack);
+        auto sending = send_pack(channel, pack, policies.catalog_of[place]);
         if (const auto sent = co_await std::move(sending); !sent) {
             co_return sent.error();
         }

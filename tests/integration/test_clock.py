@@ -94,7 +94,7 @@ class SetAndSetRight(OwnClock):
                     self.assertEqual(self.demo.query(row["CF_XDR_SHXYM"], token=token).status, 200, "the session goes on")
                     self.set(0)
                     wait_until(lambda: not self.is_alarmed(), 10, 0.2, "an end of the warning")
-                    wait_until(lambda: self.steps()[-1][0] == "refused", 10, 0.2, "its leaf")
+                    wait_until(lambda: [result for result, _ in self.steps()][-1:] == ["refused"], 10, 0.2, "its leaf")
         finally:
             self.set(0)
             stop.set()
@@ -170,6 +170,7 @@ class WrongFromTheStart(OwnClock):
         self.demo.log_verify()
         self.assertTimesNeverGoBack()
         wait_until(lambda: "clock_behind" in [leaf["action"] for leaf in self.demo.leaves()], 10, 0.2, "its leaf")
+        wait_until(self.steps, 10, 0.2, "the leaf of the step")
         self.assertEqual([result for result, _ in self.steps()], ["accepted"])
         self.assertFalse(self.is_alarmed())
 

@@ -87,6 +87,15 @@ class HostileFiles(DemoCase):
         answer = self.demo.put(self.demo.sign(self.demo.penalties(1)), catalog="administrative-licence")
         self.assertProblem(answer, 422, "XF-3076")
 
+    def test_what_is_no_package_costs_no_new_inspector(self):
+        """Whoever hands in rubbish must not make the node start a process for each piece of it."""
+        self.assertEqual(self.demo.submit(self.demo.penalties(1)).status, 201)
+        before = self.demo.pids()["inspector"]
+        for size in (1000, 300_000):  # in one packet, and as a stream that is refused before its end
+            self.assertEqual(self.refused(self.demo.path(b"x" * size))["code"], "XF-3001")
+            self.assertEqual(self.demo.submit(self.demo.penalties(1)).status, 201)
+        self.assertEqual(self.demo.pids()["inspector"], before)
+
     def test_a_header_that_comes_twice_is_named_with_its_line(self):
         lines = self.demo.penalties(2).split(b"\r\n")
         body = self.refused(self.demo.sign(b"\r\n".join(lines[:2] + lines[:1] + lines[2:])))

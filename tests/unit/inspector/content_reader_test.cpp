@@ -148,6 +148,22 @@ TEST_F(ContentReaderTest, SaysWhichCatalogATableBelongsTo) {
     EXPECT_EQ(read("a,b,c\r\n1,2,3\r\n").code(), "XF-3022") << "and only then";
 }
 
+TEST_F(ContentReaderTest, ReadsPacksOfCatalogsThatAreKnownWhenTheyAreNeeded) {
+    const std::string licence = "administrative-licence";
+    const auto replies =
+        vault_.load(boundary::LoadPack::CATALOG, "policies/packs/administrative-licence.yaml", licence);
+    ASSERT_EQ(replies.size(), 1U);
+    EXPECT_TRUE(replies[0].has_pack_loaded());
+    EXPECT_EQ(replies[0].pack_loaded().catalog().fields_size(), 0) << "nothing was read of it";
+    const std::string table = "XK_XDR_MC,XK_XDR_LB,XK_XDR_SHXYM,XK_XKWS,XK_WSH\r\n示例,自然人,,决定书,1号\r\n";
+    EXPECT_EQ(read(table).verdict.problem().arguments(0), licence) << "to tell where a table belongs";
+    VaultSide other;
+    other.catalog = licence;
+    EXPECT_EQ(other.inspect(signer_->sign(table)).code(), "XF-2003") << "not there at all";
+    other.load(boundary::LoadPack::CATALOG, "policies/packs/administrative-licence.yaml", licence);
+    EXPECT_EQ(other.inspect(signer_->sign(table)).code(), "XF-3025") << "for a file of its own";
+}
+
 TEST_F(ContentReaderTest, BoundsLinesAndColumns) {
     EXPECT_EQ(read(std::string(10'000'000, ',') + "\n").code(), "XF-3027") << "ten million columns";
     auto header = test::separated({test::penalties(1)[0]}, ",");

@@ -139,12 +139,15 @@ public:
         load(boundary::LoadPack::CALENDAR, "policies/packs/workdays.yaml");
     }
 
-    std::vector<boundary::InspectorReply> load(boundary::LoadPack::Kind kind, const std::string& path) {
-        return load_text(kind, read_file(std::string{XINFU_SOURCE_DIR} + "/" + path));
+    std::vector<boundary::InspectorReply> load(boundary::LoadPack::Kind kind, const std::string& path,
+                                               const std::string& name = {}) {
+        return load_text(kind, read_file(std::string{XINFU_SOURCE_DIR} + "/" + path), name);
     }
-    std::vector<boundary::InspectorReply> load_text(boundary::LoadPack::Kind kind, std::string_view text) {
+    std::vector<boundary::InspectorReply> load_text(boundary::LoadPack::Kind kind, std::string_view text,
+                                                    const std::string& name = {}) {
         boundary::InspectorRequest request;
         request.mutable_load_pack()->set_kind(kind);
+        request.mutable_load_pack()->set_catalog(name);
         do {
             const auto part = text.substr(0, 40000);
             text.remove_prefix(part.size());
@@ -175,10 +178,11 @@ public:
         EXPECT_TRUE(channel_->send(request, descriptor));
     }
 
+    std::string catalog = "administrative-penalty";
     std::vector<std::string> versions;  // of the catalog, as the vault names them
     boundary::InspectorRequest order(bool parcel) const {
         boundary::InspectorRequest request;
-        request.mutable_inspect()->set_catalog("administrative-penalty");
+        request.mutable_inspect()->set_catalog(catalog);
         request.mutable_inspect()->set_parcel(parcel);
         request.mutable_inspect()->set_today(20779);  // 2026-11-22
         for (const auto& version : versions) {
