@@ -25,7 +25,7 @@ func pace(at target, directory string, connections, rate int, logKeyText, prefix
 	if err != nil || len(paths) == 0 {
 		return result{}, fmt.Errorf("%s: no signed files %v", directory, err)
 	}
-	clients, err := at.clients(connections)
+	clients, tries, err := at.clients(connections)
 	if err != nil {
 		return result{}, err
 	}
@@ -75,7 +75,7 @@ func pace(at target, directory string, connections, rate int, logKeyText, prefix
 	}
 	wait.Wait()
 	seconds := time.Since(begin).Seconds()
-	out := result{Requests: len(paths), Connections: connections, Seconds: seconds, PerSecond: float64(len(paths)) / seconds,
+	out := result{Requests: len(paths), Connections: connections, Tries: tries, Seconds: seconds, PerSecond: float64(len(paths)) / seconds,
 		Status: map[string]int{}}
 	for number, code := range status {
 		out.Status[code]++

@@ -50,28 +50,37 @@ func (t target) client() (*http.Client, error) {
 		DialContext: dialer.DialContext, TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}}}, nil
 }
 
-// clients are n clients whose connections are open. An account may have 32 files in flight.
-func (t target) clients(n int) ([]*http.Client, error) {
-	all := make([]*http.Client, n)
+// clients are n clients whose connections are open, and how often they had to try. An account may have 32 files in flight.
+func (t target) clients(n int) ([]*http.Client, int, error) {
+	const triesMax, pause = 100, 100 * time.Millisecond // of one
+	all, tries := make([]*http.Client, n), 0
 	for i := range all {
 		client, err := t.client()
 		if err != nil {
-			return nil, err
+			return nil, tries, err
 		}
-		answer, err := client.Get(t.url + "/v1/catalogs")
-		if err != nil {
-			return nil, err
+		var answer *http.Response
+		for own := 1; ; own++ {
+			tries++
+			if answer, err = client.Get(t.url + "/v1/catalogs"); err == nil {
+				break
+			}
+			if own == triesMax {
+				return nil, tries, err
+			}
+			time.Sleep(pause)
 		}
 		io.Copy(io.Discard, answer.Body)
 		answer.Body.Close()
 		all[i] = client
 	}
-	return all, nil
+	return all, tries, nil
 }
 
 type result struct {
 	Requests    int            `json:"requests"`
 	Connections int            `json:"connections"`
+	Tries       int            `json:"connection_tries,omitempty"`
 	Seconds     float64        `json:"seconds"`
 	PerSecond   float64        `json:"per_second"`
 	P50         float64        `json:"p50_ms"`
@@ -147,7 +156,7 @@ func send(senders []target, directories []string, connections int, logKeyText, s
 		if err != nil || len(found) == 0 {
 			return result{}, fmt.Errorf("%s: no signed files %v", directories[i], err)
 		}
-		clients, err := sender.clients(connections)
+		clients, _, err := sender.clients(connections)
 		if err != nil {
 			return result{}, err
 		}
@@ -197,7 +206,7 @@ func send(senders []target, directories []string, connections int, logKeyText, s
 
 // query asks for `count` subjects out of `of` that were handed in, one after the other; each must have a record.
 func query(t target, token string, first, of, count int) (result, error) {
-	clients, err := t.clients(1)
+	clients, _, err := t.clients(1)
 	if err != nil {
 		return result{}, err
 	}
