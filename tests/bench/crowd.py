@@ -168,7 +168,7 @@ def tell(bench, what, part, alone, among, again):
     others = {status: number for status, number in among["kept"]["status"].items() if status != "201"}
     bench.note("crowd", f"the same: not taken, of {among['kept']['requests']} files on kept connections and {among['fresh']['sent']} "
                "with curl", f"{sum(others.values())} and {lost}")
-    bench.note("crowd", f"the same: tries until {CONNECTIONS} connections were open", among["kept"]["connection_tries"])
+    bench.note("crowd", f"the same: tries until {CONNECTIONS} connections were open", str(among["kept"]["connection_tries"]))
     bench.note("crowd", "the same: memory of gateway and vault, processor time of the node a second",
                f"{among['node']['peak_mib']['xinfu-gateway']} and {among['node']['peak_mib']['xinfu-vault']} MiB, "
                f"{among['node']['cpu_total'] / bench.asked.crowd_seconds:.2f}",
