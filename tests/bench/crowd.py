@@ -5,6 +5,7 @@ addresses of its own (127.x.y.z), as in reality; the honest senders have another
 import contextlib
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -109,7 +110,11 @@ class Crowd:
         url, running = self.node["CITY_URL"], []
 
         def start(*command, **more):
-            running.append(subprocess.Popen([*lowest, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **more))
+            running.append(subprocess.Popen([*lowest, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                            start_new_session=True, **more))
+            # Where each session has an equal part of the processors, the least part for this one: sched(7), autogroups.
+            with contextlib.suppress(OSError):
+                pathlib.Path(f"/proc/{running[-1].pid}/autogroup").write_text("19")
         try:
             for kind, number, who in HELD:
                 start(self.load, "hold", "-url", url, *self.identity(who), "-kind", kind, "-connections", number // self.part,
