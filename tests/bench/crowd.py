@@ -18,10 +18,11 @@ from tests.bench.machine import Watch, run
 HONEST = "127.200.0.1"
 RATE, FRESH, CONNECTIONS = 20, 4, 8  # files in a second on so many kept connections, and files on a connection of their own
 RAMP = 30
+NEW = 50  # connections a second of each kind: the rate that slowhttptest has by itself
 # Kept at that number: whoever is sent away comes again. Names as in load/hold.go.
 HELD = (("tcp", 3000, "STRANGER"), ("hello", 1000, "STRANGER"), ("half", 500, "STRANGER"), ("tls", 2500, "STRANGER"),
         ("tls", 2500, "DEPT2"))
-# What slowhttptest does by itself, 50 new connections a second each: slow heads, slow bodies, slow reading.
+# What slowhttptest does by itself: slow heads, slow bodies, slow reading.
 SLOW = {"head": ("-H", "-i", "5", "-u", "/v1/catalogs"),
         "body": ("-B", "-i", "5", "-s", "1000000", "-t", "PUT", "-u", "/v1/submissions/administrative-penalty/slow.p7m"),
         "read": ("-X", "-w", "1", "-y", "512", "-z", "5", "-n", "5", "-u", "/v1/catalogs/administrative-penalty")}
@@ -118,12 +119,12 @@ class Crowd:
         try:
             for kind, number, who in HELD:
                 start(self.load, "hold", "-url", url, *self.identity(who), "-kind", kind, "-connections", number // self.part,
-                      "-sources", sources, "-seconds", lasts, "-rate", 300, "-interval", 5)
+                      "-sources", sources, "-seconds", lasts, "-rate", 300, "-again", NEW // self.part, "-interval", 5)
             for number, (kind, options) in enumerate(SLOW.items()):
                 port = 20000 + os.getpid() % 10000 + number
                 start(self.load, "relay", "-url", url, *self.identity("DEPT2"), "-sources", sources, "-listen", f"127.0.0.1:{port}")
                 *options, path = options
-                rate = max(1, 50 // self.part)
+                rate = max(1, NEW // self.part)
                 start("slowhttptest", *options, f"http://127.0.0.1:{port}{path}", "-r", rate, "-c", rate * lasts, "-l", lasts,
                       "-p", 30, "-v", 0)
             time.sleep(RAMP)

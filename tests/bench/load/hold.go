@@ -19,7 +19,8 @@ type crowd struct {
 	kind        string
 	connections int
 	sources     int           // so many addresses they come from
-	rate        int           // connections opened in a second, at most
+	rate        int           // connections opened in a second, at most, until each was opened once
+	again       int           // the same from then on
 	interval    time.Duration // between two octets of something slow
 	address     string
 	config      *tls.Config
@@ -172,7 +173,11 @@ func hold(at target, c crowd, duration time.Duration) (holding, error) {
 		tick := time.NewTicker(time.Second / beats)
 		defer tick.Stop()
 		for range tick.C {
-			for i := 0; i < (c.rate+beats-1)/beats; i++ {
+			rate := c.rate
+			if atomic.LoadInt64(&tried) >= int64(c.connections) {
+				rate = c.again
+			}
+			for i := 0; i < (rate+beats-1)/beats; i++ {
 				select {
 				case turns <- struct{}{}:
 				case <-stop:

@@ -95,6 +95,7 @@ func main() {
 	samples, prefix, token, journal := text("samples"), text("prefix"), text("token"), text("journal")
 	first, count, records, octets := number("first", 1), number("count", 1), number("records", 10), number("octets", 0)
 	connections, of, rate := number("connections", 1), number("of", 1), number("rate", 100)
+	again := number("again", 100)
 	from, listen, delay := text("from"), text("listen"), options.Duration("delay", 0, "")
 	kind, sources, seconds, interval := text("kind"), number("sources", 1), number("seconds", 60), number("interval", 5)
 	tls12 := options.Bool("tls12", false, "")
@@ -128,7 +129,7 @@ func main() {
 		report = true
 	case "hold":
 		var held holding
-		people := crowd{kind: *kind, connections: *connections, sources: *sources, rate: *rate,
+		people := crowd{kind: *kind, connections: *connections, sources: *sources, rate: *rate, again: *again,
 			interval: time.Duration(*interval) * time.Second}
 		held, err = hold(at, people, time.Duration(*seconds)*time.Second)
 		if err == nil {
