@@ -8,7 +8,7 @@ import unittest
 
 from tests.support.demo import wait_until
 from tests.support.faulty_disk import FaultyCase
-from tests.support.senders import Senders
+from tests.support.senders import Senders, Uploaders
 
 ROUNDS = int(os.environ.get("XINFU_POWER_CUT_ROUNDS", "6"))
 NODES = ("CITY", "PROVINCE", "NATION")
@@ -48,7 +48,7 @@ class PowerCut(FaultyCase):
 
     def test_nothing_that_anybody_holds_is_lost(self):
         self.chosen, cuts = random.Random(20261122), []
-        with Senders(self.demo, (400, 2, 2)) as senders, Readers(self.demo) as readers:
+        with Senders(self.demo, (400, 2, 2)) as senders, Uploaders(self.demo, (400,)) as uploaders, Readers(self.demo) as readers:
             for _ in range(ROUNDS):
                 node = self.chosen.choice(("CITY", *NODES))
                 cuts.append(self.cut(node, readers))
@@ -58,11 +58,12 @@ class PowerCut(FaultyCase):
                 self.demo.await_return(node)
         bad = sum(unsynced > 0 for unsynced, *_ in cuts)
         self.assertGreater(bad, 0, "the power never went at a bad moment")
-        self.assertKept(senders)
+        self.assertKept(senders, uploaders)
         for _, node, checkpoint in cuts:
             if checkpoint:
                 self.demo.log_verify(node, since=checkpoint)
-        print(f"{len(cuts)} power cuts, {bad} at a bad moment, {len(senders.promises)} files acknowledged")
+        print(f"{len(cuts)} power cuts, {bad} at a bad moment, {len(senders.promises)} files and "
+              f"{len(uploaders.promises)} uploads acknowledged")
 
 
 class LyingDisk(FaultyCase):

@@ -4,6 +4,7 @@ Nothing here imports anything of the product: what these tests see is what a use
 """
 import csv
 import io
+import itertools
 import json
 import os
 import pathlib
@@ -100,7 +101,7 @@ class Demo:
         with open(self["SAMPLE_PENALTIES"], encoding="utf-8-sig", newline="") as handle:
             rows = list(csv.reader(handle))
         self.header, self.sample = rows[0], rows[1:]
-        self.serial = int(time.time() * 10) % 10_000_000 * 10
+        self.serials = itertools.count(int(time.time() * 10) % 10_000_000 * 10 + 1)
 
     def __getitem__(self, name):
         return self.env["XINFU_" + name]
@@ -123,9 +124,9 @@ class Demo:
 
     def await_end(self, node, supervisor, others=()):
         for pid in (supervisor, *others):
-            wait_until(lambda: not is_running(pid), 30, 0.02, f"the end of {node}'s process {pid}")
+            wait_until(lambda: not is_running(pid), 60, 0.02, f"the end of {node}'s process {pid}")
         if node in self.supervisors:
-            self.supervisors[node].wait(30)
+            self.supervisors[node].wait(60)
 
     def start(self, node="CITY", prefix=()):
         """Starts a node that was ended; `prefix` is a command that starts it."""
@@ -149,11 +150,11 @@ class Demo:
     # ---- files -------------------------------------------------------------------------------------------
     def row(self, **changes):
         """A valid penalty of DEPT's unit that no other row equals."""
-        self.serial += 1
+        serial = next(self.serials)
         row = dict(zip(self.header, self.sample[0]))
-        row["CF_WSH"] = f"（2026）市监罚字〔2026〕{self.serial}号"
-        row["CF_XDR_MC"] = f"测试企业{self.serial}有限公司"
-        row["CF_XDR_SHXYM"] = credit_code(self.serial)
+        row["CF_WSH"] = f"（2026）市监罚字〔2026〕{serial}号"
+        row["CF_XDR_MC"] = f"测试企业{serial}有限公司"
+        row["CF_XDR_SHXYM"] = credit_code(serial)
         row.update(changes)
         return row
 

@@ -49,7 +49,10 @@ class FaultyDemo(Demo):
         return int(run(BIN / "lose_unsynced", self.state(node), loss).stdout)
 
     def await_return(self, node):
-        wait_until(lambda: self.checkpoint(node), 120, 0.1, f"the return of {node}")
+        try:
+            wait_until(lambda: self.checkpoint(node), 120, 0.1, f"the return of {node}")
+        except AssertionError as why:
+            raise AssertionError(f"{why}\n{(self.dir / node.lower() / 'restarted.log').read_text()[-3000:]}")
 
 
 class FaultyCase(SendersCase):
