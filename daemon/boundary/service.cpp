@@ -18,6 +18,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
+#include <new>
 #include <utility>
 
 #include "daemon/boundary/descriptor.hpp"
@@ -99,6 +100,14 @@ void never_wait_for_standard_error() {
     }
 }
 
+// What was acknowledged is on the disk, and whoever waits for an answer asks again: to begin anew is safer than to take
+// back what was half done, which needs memory as well.
+void end_without_memory() {
+    constexpr std::string_view kWords = "no memory left: this process ends, to be started again\n";
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, kWords.data(), kWords.size());
+    ::_exit(EXIT_FAILURE);
+}
+
 // False: nobody took it, or not all of it. A line fits a pipe whole or not at all (pipe(7), PIPE_BUF).
 bool write_now(std::string_view line) {
     while (!line.empty()) {
@@ -156,6 +165,7 @@ Service::Service(std::string identifier) : state_(std::make_unique<State>()) {
     state_->identifier = std::move(identifier);
     std::signal(SIGPIPE, SIG_IGN);  // whoever reads standard error may go away
     never_wait_for_standard_error();
+    std::set_new_handler(end_without_memory);
     if (stderr_is_the_journal()) {
         state_->journal = connect_datagram("/run/systemd/journal/socket");
     }

@@ -32,7 +32,7 @@ class Service {
 public:
     // Opens the sockets to the journal and to the service manager, as far as JOURNAL_STREAM and NOTIFY_SOCKET
     // say they are there, and makes standard error one that nobody waits for: call before the walls. Names the process
-    // after `identifier`, and ignores SIGPIPE.
+    // after `identifier`, ignores SIGPIPE, and has the process end when it gets no memory (std::set_new_handler).
     explicit Service(std::string identifier);
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;

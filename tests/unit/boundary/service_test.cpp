@@ -106,6 +106,23 @@ protected:
     Descriptor kept_;
 };
 
+#ifdef __has_feature
+#define XINFU_HAS_FEATURE(name) __has_feature(name)
+#else
+#define XINFU_HAS_FEATURE(name) 0
+#endif
+#if !XINFU_HAS_FEATURE(address_sanitizer)
+TEST(Service, EndsTheProcessWithoutMemory) {
+    const auto take_all = [] {
+        const Service service("xinfu-test");
+        for (std::size_t size = std::size_t{1} << 40;; size *= 2) {
+            static_cast<void>(::operator new(size));
+        }
+    };
+    EXPECT_EXIT(take_all(), testing::ExitedWithCode(EXIT_FAILURE), "no memory left");
+}
+#endif
+
 TEST_F(UnreadStandardError, IsNotWaitedForAndWhatWasLostIsTold) {
     Service service("xinfu-test");
     for (int n = 0; n < 100; ++n) {
