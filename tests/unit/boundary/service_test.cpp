@@ -106,12 +106,7 @@ protected:
     Descriptor kept_;
 };
 
-#ifdef __has_feature
-#define XINFU_HAS_FEATURE(name) __has_feature(name)
-#else
-#define XINFU_HAS_FEATURE(name) 0
-#endif
-#if !XINFU_HAS_FEATURE(address_sanitizer)
+#ifndef XINFU_SANITIZED  // sanitizers have their own end of memory
 TEST(Service, EndsTheProcessWithoutMemory) {
     const auto take_all = [] {
         const Service service("xinfu-test");
