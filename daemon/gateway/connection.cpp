@@ -22,7 +22,6 @@ namespace xinfu::gateway {
 namespace beast = boost::beast;
 namespace http = beast::http;
 using boost::system::error_code;
-using Clock = std::chrono::steady_clock;
 
 namespace {
 
@@ -30,6 +29,8 @@ constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 // With unknown clients, where there is no room for others. A client speaks first and at once; then it has to sign.
 constexpr std::chrono::milliseconds kGreeting{100};
 constexpr std::chrono::seconds kPatience{1};
+constexpr std::chrono::seconds kLinger{2};  // until the client has closed too
+constexpr std::chrono::milliseconds kLingerGivenUp{100};
 constexpr std::size_t kFirstReadBytes = 4096;
 constexpr std::size_t kWriteBytes = 64 * 1024;  // each has a deadline of its own
 constexpr std::chrono::seconds kWriteTimeMax{30};
@@ -125,7 +126,7 @@ asio::awaitable<void> Connection::run() {
         auto serving = serve_one();
         more = co_await std::move(serving);
     }
-    auto ending = stream_->shutdown();
+    auto ending = stream_->shutdown(given_up_ ? std::chrono::steady_clock::duration(kLingerGivenUp) : kLinger);
     co_await std::move(ending);
     if (const auto vault = caller(); vault && !handle_.empty()) {
         boundary::GatewayRequest request;
@@ -154,6 +155,15 @@ void Connection::abort() {
     broken_ = true;
     keep_alive_ = false;
     (stream_ ? stream_->next_layer() : socket_).close();
+}
+
+void Connection::give_up() {
+    given_up_ = true;
+    if (idle_) {
+        drain();
+    } else {
+        abort();
+    }
 }
 
 asio::awaitable<bool> Connection::introduce() {
@@ -348,6 +358,7 @@ asio::awaitable<std::optional<Response>> Connection::answer(Request& request, st
 }
 
 asio::awaitable<bool> Connection::serve_one() {
+    waits_since_ = Clock::now();  // until the head is here
     auto waiting = wait_for_request();
     if (!co_await std::move(waiting)) {
         co_return false;
@@ -359,6 +370,7 @@ asio::awaitable<bool> Connection::serve_one() {
     stream_->next_layer().expires_after(services_.limits.head_seconds);
     auto reading = http::async_read_header(*stream_, buffer_, request.parser, kAsTuple);
     const auto [error, count] = co_await std::move(reading);
+    waits_since_.reset();
     keep_alive_ = keep_alive_ && ++requests_ < services_.limits.requests_per_connection;
     std::optional<Response> response;
     std::string_view act = "other";
@@ -428,8 +440,10 @@ asio::awaitable<Result<std::size_t>> Connection::read_body(Request& request, std
         } else {
             stream_->next_layer().expires_at(window_ends);
         }
+        waits_since_ = Clock::now();
         auto reading = http::async_read_some(*stream_, buffer_, request.parser, kAsTuple);
         const auto [error, count] = co_await std::move(reading);
+        waits_since_.reset();
         if (error == beast::error::timeout) {
             // The window ended in the middle of a read. Beast has closed the socket: there is nobody to answer.
             broken_ = true;

@@ -62,14 +62,20 @@ bool is_malformed(const boost::system::error_code& error);
 
 class Connection : public std::enable_shared_from_this<Connection> {
 public:
+    using Clock = std::chrono::steady_clock;
+
     Connection(Services& services, boost::beast::tcp_stream socket, boundary::SourceAddress source);
 
     // The handshake, and who the client is. False: there is nobody to serve.
     asio::awaitable<bool> introduce();
     // The client is a principal in good standing. What others ask is only refused.
     bool is_known() const { return !handle_.empty() && !standing_; }
+    const std::string& principal() const { return principal_; }  // empty until introduced
     // An unknown client that has kept us waiting for longer than an honest one does. Never while it waits for us.
     bool may_be_given_up() const;
+    // Since when a known client has kept us waiting for octets; empty while it waits for us.
+    std::optional<Clock::time_point> waits_since() const { return waits_since_; }
+    bool is_idle() const { return idle_; }  // between two requests
     std::uint64_t id() const { return id_; }
     const boundary::SourceAddress& source() const { return source_; }
     // Its requests, until the connection ends.
@@ -78,6 +84,8 @@ public:
     void drain();
     // Ends it now.
     void abort();
+    // Ends it for the sake of others: in order if it waits for a request, else now.
+    void give_up();
 
     // ---- for the acts ----
     Services& services() { return services_; }
@@ -131,14 +139,16 @@ private:
     std::optional<boundary::Problem> standing_;  // every request is answered with it
     boost::beast::flat_buffer buffer_;
     std::uint64_t id_;  // later ones have greater ones
-    std::optional<std::chrono::steady_clock::time_point> introduced_;
+    std::optional<Clock::time_point> introduced_;
+    std::optional<Clock::time_point> waits_since_;
     std::uint32_t requests_ = 0;
     bool idle_ = false;       // waits for a request
     bool keep_alive_ = true;  // after the answer under way
     bool broken_ = false;     // nothing can be written any more
+    bool given_up_ = false;   // others wait for its place
     bool chunked_ = false;    // of the pieces under way
     unsigned status_ = 0;     // of the last answer
-    std::chrono::steady_clock::time_point window_began_;
+    Clock::time_point window_began_;
     std::uint64_t window_bytes_ = 0;
 };
 

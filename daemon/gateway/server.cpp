@@ -4,7 +4,6 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -35,7 +34,7 @@ constexpr std::chrono::milliseconds kAcceptPause{50};  // when descriptors run o
 constexpr std::chrono::seconds kRefusalsEvery{1};
 constexpr int kUnsentBytesMax = 128 * 1024;  // beside what is on its way to a client that does read
 constexpr unsigned kReadingsAtOnceMax = 16;  // of one principal; the vault bounds its files
-constexpr std::size_t kTriesMax = 64;
+constexpr unsigned kReadingsWaitingMax = 128;
 constexpr std::uint32_t kLeavingMax = 64;  // given up, and not gone yet
 
 boundary::SourceAddress source_of(const tcp::endpoint& peer) {
@@ -83,7 +82,7 @@ Server::Server(asio::io_context& io, const config::Gateway& settings, boundary::
       service_(service),
       workers_(settings.handshake_threads),
       vault_(io.get_executor(), settings.tls12, [this](bool linked) { show_status(linked); }),
-      turns_(io.get_executor(), kReadingsAtOnceMax),
+      turns_(io.get_executor(), kReadingsAtOnceMax, kReadingsWaitingMax),
       services_{.limits = settings.limits,
                 .vault = vault_,
                 .metrics = metrics_,
@@ -169,48 +168,34 @@ asio::awaitable<void> Server::accept(tcp::acceptor& listener) {
         ++metrics_.connections_open;
         auto connection =
             std::make_shared<Connection>(services_, beast::tcp_stream(std::move(socket)), source_of(peer));
-        connections_.insert(connection);
-        unknown_.emplace(connection->id(), connection);
+        connections_.add(connection);
         asio::co_spawn(io_, serve(std::move(connection), peer.address()), asio::detached);
     }
 }
 
-// Half of the connections are for known clients. Of the others one that keeps us waiting makes room for a newcomer:
-// whoever holds connections without saying who he is would keep everybody out otherwise. Those who wait for us stay, or
-// more newcomers than can be served would leave nobody served.
 bool Server::make_room() {
     const std::size_t most = services_.limits.connections;
-    if (unknown_.size() * 2 < most && sources_.open() <= most) {
+    if (!connections_.unknown_have_theirs(most) && sources_.open() <= most) {
         return true;
     }
     if (sources_.open() > most + kLeavingMax) {
         return false;
     }
-    for (std::size_t tries = std::min(unknown_.size(), kTriesMax); tries != 0; --tries) {
-        auto next = unknown_.upper_bound(last_tried_);  // round and round: those in front may be waiting for us
-        if (next == unknown_.end()) {
-            next = unknown_.begin();
-        }
-        last_tried_ = next->first;
-        const auto connection = next->second;
-        if (connection->may_be_given_up()) {
-            unknown_.erase(next);
-            refusals_.count("XF-1107", connection->source());
-            metrics_.count_refusal("XF-1107");
-            connection->abort();
-            return true;
-        }
+    const auto taken = connections_.take_one_for_a_newcomer(most);
+    if (!taken) {
+        return false;
     }
-    return false;
+    refusals_.count("XF-1107", taken->source());
+    metrics_.count_refusal("XF-1107");
+    taken->give_up();
+    return true;
 }
 
 asio::awaitable<void> Server::serve(std::shared_ptr<Connection> connection, asio::ip::address address) {
     try {
         auto introducing = connection->introduce();
         if (co_await std::move(introducing)) {
-            if (connection->is_known()) {
-                unknown_.erase(connection->id());
-            }
+            connections_.introduced(connection);
             auto running = connection->run();
             co_await std::move(running);
         }
@@ -219,8 +204,7 @@ asio::awaitable<void> Server::serve(std::shared_ptr<Connection> connection, asio
         service_.log(boundary::Level::error, std::string("a connection ended with a fault: ") + fault.what());
         connection->abort();
     }
-    connections_.erase(connection);
-    unknown_.erase(connection->id());
+    connections_.remove(connection);
     --metrics_.connections_open;
     sources_.leave(address, Clock::now());
 }
@@ -234,9 +218,7 @@ void Server::drain(std::chrono::steady_clock::duration time_max) {
         error_code ignored;
         listener.close(ignored);
     }
-    for (const auto& connection : connections_) {
-        connection->drain();
-    }
+    connections_.drain();
     asio::co_spawn(io_, watch_drain(Clock::now() + time_max), asio::detached);
 }
 

@@ -3,9 +3,7 @@
 // Threads: one event loop; handshakes on a pool.
 #pragma once
 
-#include <map>
 #include <memory>
-#include <set>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
@@ -15,7 +13,7 @@
 #include "daemon/boundary/endpoints.hpp"
 #include "daemon/boundary/service.hpp"
 #include "daemon/config/config.hpp"
-#include "daemon/gateway/connection.hpp"
+#include "daemon/gateway/open_connections.hpp"
 #include "daemon/gateway/source_limits.hpp"
 
 namespace xinfu::gateway {
@@ -37,7 +35,7 @@ public:
 private:
     asio::awaitable<void> accept(asio::ip::tcp::acceptor& listener);
     asio::awaitable<void> serve(std::shared_ptr<Connection> connection, asio::ip::address address);
-    // Room for the connection that has just come. False: all is taken by known clients, or by those who wait for us.
+    // Room for the connection that has just come. False: all is taken by those who wait for us.
     bool make_room();
     asio::awaitable<void> accept_metrics();
     asio::awaitable<void> serve_metrics(asio::ip::tcp::socket socket);
@@ -57,9 +55,7 @@ private:
     SourceLimits sources_;
     std::vector<asio::ip::tcp::acceptor> listeners_;
     std::optional<asio::ip::tcp::acceptor> metrics_listener_;
-    std::set<std::shared_ptr<Connection>> connections_;
-    std::map<std::uint64_t, std::shared_ptr<Connection>> unknown_;  // those of no known client, the oldest first
-    std::uint64_t last_tried_ = 0;                                  // of `unknown_`, by make_room()
+    OpenConnections connections_;
     unsigned metrics_open_ = 0;
 };
 

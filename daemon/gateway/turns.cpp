@@ -31,6 +31,9 @@ asio::awaitable<std::optional<Turns::Turn>> Turns::take(std::string name,
         ++principal.taken;
         co_return Turn(state, std::move(name));
     }
+    if (principal.waiting.size() >= state->waiting_max) {
+        co_return std::nullopt;
+    }
     const auto waiter = std::make_shared<Waiter>(state->executor, deadline);
     principal.waiting.push_back(waiter);
     auto waiting = waiter->timer.async_wait(asio::as_tuple(asio::use_awaitable));

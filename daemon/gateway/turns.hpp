@@ -1,5 +1,6 @@
 // Turns: how many readings of one principal are worked on at one time. Its further ones wait, in their order, so that
-// nobody else's requests are behind all of its own, however many connections it has.
+// nobody else's requests are behind all of its own, however many connections it has. So many may wait, no more: its
+// connections are not to be counted as waiting for us.
 //
 // Threads: one strand.
 #pragma once
@@ -34,6 +35,7 @@ class Turns {
     struct State {
         asio::any_io_executor executor;
         unsigned at_once;
+        unsigned waiting_max;
         std::map<std::string, Principal> principals;  // those with a turn taken
     };
 
@@ -52,10 +54,10 @@ public:
         std::string principal_;
     };
 
-    Turns(asio::any_io_executor executor, unsigned at_once)
-        : state_(std::make_shared<State>(State{std::move(executor), at_once, {}})) {}
+    Turns(asio::any_io_executor executor, unsigned at_once, unsigned waiting_max)
+        : state_(std::make_shared<State>(State{std::move(executor), at_once, waiting_max, {}})) {}
 
-    // Empty: it did not come before the deadline.
+    // Empty: too many wait, or it did not come before the deadline.
     asio::awaitable<std::optional<Turn>> take(std::string principal, std::chrono::steady_clock::time_point deadline);
 
     std::size_t principals() const { return state_->principals.size(); }

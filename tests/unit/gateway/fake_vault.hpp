@@ -102,6 +102,7 @@ private:
     void serve_handshakes() {
         const auto sign = Pki::get().signer("server.key", true);
         const std::string stranger(as_text(Pki::get().certificates("stranger.pem").front()));
+        const std::string other(as_text(Pki::get().certificates("rsa.pem").front()));
         while (auto envelope = handshakes_.receive<HandshakeRequest>()) {
             HandshakeReply reply;
             reply.set_id(envelope->message.id());
@@ -122,7 +123,8 @@ private:
                 reply.mutable_proven()->mutable_standing()->set_code("XF-1001");
             } else {
                 reply.mutable_proven()->set_handle("0123456789abcdef");
-                reply.mutable_proven()->set_principal("m-0001");
+                reply.mutable_proven()->set_principal(envelope->message.prove().certificate() == other ? "m-0002"
+                                                                                                       : "m-0001");
             }
             (void)handshakes_.send(reply).has_value();
         }
@@ -417,12 +419,12 @@ public:
         return run_command(curl_command(arguments, who) + " 2>&1");
     }
     // Raw bytes through openssl, for requests that curl would not send.
-    Ran raw(const std::string& shell_that_prints) const {
+    Ran raw(const std::string& shell_that_prints, const std::string& who = "dept") const {
         const Pki& pki = Pki::get();
         return run_command("( " + shell_that_prints +
                            " ) | timeout 20 openssl s_client -quiet -ign_eof -connect localhost:" +
-                           std::to_string(port_) + " -CAfile " + pki.path("ca.pem") + " -cert " + pki.path("dept.pem") +
-                           " -key " + pki.path("dept.key") + " 2>/dev/null");
+                           std::to_string(port_) + " -CAfile " + pki.path("ca.pem") + " -cert " +
+                           pki.path(who + ".pem") + " -key " + pki.path(who + ".key") + " 2>/dev/null");
     }
 
 private:

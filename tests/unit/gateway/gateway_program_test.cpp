@@ -1,6 +1,8 @@
 // The real xinfu-gateway, behind its walls, between stock curl and a vault of this test.
 #include <gtest/gtest.h>
 
+#include <list>
+
 #include "tests/unit/gateway/fake_vault.hpp"
 
 namespace xinfu::gateway {
@@ -387,30 +389,102 @@ TEST(GatewayProgramLimits, WhoeverHoldsConnectionsAndSaysNothingMakesRoom) {
     EXPECT_FALSE(idle[3].was_ended()) << "one was enough";
 }
 
-TEST(GatewayProgramLimits, KnownClientsMakeNoRoomForOthers) {
-    GatewayProcess gateway("    connections: 2\n    connections_per_source: 2\n");
-    auto vault = gateway.connect_vault();
-    const std::string ask = "printf 'GET /v1/status HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n'";
-    std::vector<std::thread> known;
-    std::array<std::string, 2> answers;
-    // One after the other: on a busy machine the first could be slow enough to make room for the second.
-    for (std::size_t n = 0; n < answers.size(); ++n) {
-        known.emplace_back([&, n] { answers[n] = gateway.raw("sleep 4; " + ask).output; });
-        const std::string introduced = "xinfu_gateway_handshakes_total " + std::to_string(n + 1) + "\n";
-        for (int tries = 0; tries < 150; ++tries) {
-            if (contains(run_command("curl -sS " + gateway.metrics_url("/metrics")).output, introduced)) {
-                break;
+// Known clients that hold connections: each prints what it says, and has its answer at its end.
+class Holders {
+public:
+    explicit Holders(const GatewayProcess& gateway) : gateway_(gateway) {}
+    ~Holders() { wait(); }
+    // One after the other: on a busy machine a slow one could make room for the next.
+    void add(const std::string& who, const std::string& shell_that_prints, std::size_t number = 1) {
+        for (; number != 0; --number) {
+            answers_.emplace_back();
+            threads_.emplace_back([this, who, shell_that_prints, &answer = answers_.back()] {
+                answer = gateway_.raw(shell_that_prints, who).output;
+            });
+            const std::string introduced = "xinfu_gateway_handshakes_total " + std::to_string(answers_.size()) + "\n";
+            for (int tries = 0; tries < 150 && !contains(metrics(), introduced); ++tries) {
+                std::this_thread::sleep_for(std::chrono::milliseconds(10));
             }
-            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(100));  // until it is proven, and what it says is there
+    }
+    // How many were answered 200, of all.
+    std::size_t answered() {
+        wait();
+        return static_cast<std::size_t>(
+            std::ranges::count_if(answers_, [](const auto& answer) { return contains(answer, "HTTP/1.1 200 OK"); }));
+    }
+    const std::string& answer(std::size_t number) {
+        wait();
+        return *std::next(answers_.begin(), static_cast<std::ptrdiff_t>(number));
+    }
+
+private:
+    std::string metrics() const { return run_command("curl -sS " + gateway_.metrics_url("/metrics")).output; }
+    void wait() {
+        while (!threads_.empty()) {
+            threads_.back().join();
+            threads_.pop_back();
         }
     }
+
+    const GatewayProcess& gateway_;
+    std::list<std::string> answers_;
+    std::vector<std::thread> threads_;
+};
+
+const std::string kAsksLater =
+    "sleep 4; printf 'GET /v1/status HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n'";
+const std::string kSaysNoMore =
+    "printf 'PUT /v1/submissions/c/held HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 1000\\r\\n\\r\\n'; sleep 4";
+
+TEST(GatewayProgramLimits, KnownClientsMakeNoRoomOfTheirHalf) {
+    GatewayProcess gateway("    connections: 4\n    connections_per_source: 4\n    handshake_seconds: 60\n");
+    auto vault = gateway.connect_vault();
+    Holders known(gateway);
+    known.add("dept", kAsksLater, 2);
+    std::vector<Idle> idle;
+    idle.emplace_back(gateway.port());
+    idle.emplace_back(gateway.port());
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    EXPECT_EQ(gateway.curl("--interface 127.0.0.2 " + status_and("") + gateway.url("/v1/status"), "rsa").output,
+              "200 ");
+    EXPECT_TRUE(idle[0].was_ended());
+    EXPECT_EQ(known.answered(), 2U);
+}
+
+// An enrolled department's connections, from many addresses, were all there were, and nobody else got in.
+TEST(GatewayProgramLimits, ThePrincipalWithTheMostConnectionsMakesRoom) {
+    GatewayProcess gateway("    connections: 4\n    connections_per_source: 4\n");
+    auto vault = gateway.connect_vault();
+    Holders known(gateway);
+    known.add("dept", kAsksLater);
+    known.add("rsa", kAsksLater, 3);
+    for (const std::string from : {"127.0.0.2 ", "127.0.0.3 "}) {
+        EXPECT_EQ(gateway.curl("--interface " + from + status_and("") + gateway.url("/v1/status")).output, "200 ");
+    }
+    EXPECT_EQ(known.answered(), 3U) << "one was enough for both, who came one after the other";
+    EXPECT_TRUE(contains(known.answer(0), "HTTP/1.1 200 OK")) << "the oldest, but another's only one";
+    EXPECT_FALSE(contains(known.answer(1), "HTTP/1.1 200 OK")) << "the one that waited for longest";
+}
+
+TEST(GatewayProgramLimits, WhoeverHasTheMostMakesRoomInTheMiddleOfRequestsToo) {
+    GatewayProcess gateway("    connections: 4\n    connections_per_source: 4\n");
+    auto vault = gateway.connect_vault();
+    Holders known(gateway);
+    known.add("rsa", kSaysNoMore, 4);
+    EXPECT_EQ(gateway.curl("--interface 127.0.0.2 " + status_and("") + gateway.url("/v1/status")).output, "200 ");
+    ::kill(gateway.pid(), SIGKILL);  // they would stay until their time is over
+}
+
+TEST(GatewayProgramLimits, NobodysOnlyConnectionMakesRoomInTheMiddleOfARequest) {
+    GatewayProcess gateway("    connections: 2\n    connections_per_source: 2\n");
+    auto vault = gateway.connect_vault();
+    Holders known(gateway);
+    known.add("rsa", kSaysNoMore);
+    known.add("dept", kSaysNoMore);
     EXPECT_NE(gateway.curl("--interface 127.0.0.2 " + gateway.url("/v1/status")).code, 0);
-    for (auto& thread : known) {
-        thread.join();
-    }
-    for (const auto& answer : answers) {
-        EXPECT_TRUE(contains(answer, "HTTP/1.1 200 OK")) << answer;
-    }
+    ::kill(gateway.pid(), SIGKILL);  // they would stay until their time is over
 }
 
 }  // namespace

@@ -27,7 +27,7 @@ protected:
     }
 
     asio::io_context io;
-    Turns turns{io.get_executor(), 2};
+    Turns turns{io.get_executor(), 2, 3};
 };
 
 TEST_F(TurnsOfPrincipals, AreSoManyForEachAndNobodyWaitsForAnother) {
@@ -64,6 +64,32 @@ TEST_F(TurnsOfPrincipals, ComeInTheOrderInWhichTheyWereAskedFor) {
     EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
     holding.clear();
     EXPECT_EQ(turns.principals(), 0U) << "whoever has no turn is forgotten";
+}
+
+TEST_F(TurnsOfPrincipals, AreWaitedForByABoundedNumber) {
+    std::vector<Taken> holding;
+    std::vector<Taken> refused;
+    int came = 0;
+    run_take("a", holding, kLong);
+    run_take("a", holding, kLong);
+    const auto wait = [&]() -> asio::awaitable<void> {
+        std::vector<Taken> waited;
+        auto taking = take("a", waited, kLong);
+        co_await std::move(taking);
+        ++came;
+    };
+    const auto come_too_late = [&]() -> asio::awaitable<void> {
+        auto pause = asio::post(io, asio::use_awaitable);
+        co_await std::move(pause);
+        auto taking = take("a", refused, kLong);
+        co_await std::move(taking);
+        EXPECT_EQ(came, 0) << "at once, and not at its deadline";
+        holding.clear();
+    };
+    boundary::test::run(io, wait(), wait(), wait(), come_too_late());
+    ASSERT_EQ(refused.size(), 1U);
+    EXPECT_FALSE(refused[0]);
+    EXPECT_EQ(came, 3);
 }
 
 }  // namespace
