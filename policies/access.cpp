@@ -79,6 +79,32 @@ void read_role(PackReader& reader, const YAML::Node& node, AccessPolicy& policy)
     policy.roles.push_back(std::move(role));
 }
 
+void read_approval(PackReader& reader, const YAML::Node& node, AccessPolicy& policy) {
+    MapReader map{reader, node, "an approval"};
+    ApprovalRule rule;
+    if (const auto word = map.required("act"); word.IsDefined()) {
+        reader.word<std::string>(word, "act", {{"account", "account"}}, rule.act);
+    }
+    if (const auto word = map.required("strength"); word.IsDefined()) {
+        reader.word<Strength>(word, "strength", {{"session", Strength::session}, {"signature", Strength::signature}},
+                              rule.strength);
+    }
+    if (const auto number = map.required("approvers"); number.IsDefined()) {
+        std::int64_t approvers = 1;
+        reader.number(number, "approvers", 1, kApproversMax, approvers);
+        rule.approvers = static_cast<std::uint32_t>(approvers);
+    }
+    std::int64_t hours = 0;
+    if (const auto number = map.required("valid_hours"); number.IsDefined()) {
+        reader.number(number, "valid_hours", 1, kApprovalValidMax.count(), hours);
+    }
+    rule.valid = std::chrono::hours{hours};
+    if (policy.approval_of(rule.act) != nullptr) {
+        reader.mistake(node, "the approval of " + rule.act + " is described twice");
+    }
+    policy.approvals.push_back(std::move(rule));
+}
+
 }  // namespace
 
 std::string_view name(Scope scope) {
@@ -98,6 +124,25 @@ bool parse_scope(std::string_view text, Scope& scope) {
         }
     }
     return false;
+}
+
+std::string_view name(Strength strength) {
+    return strength == Strength::session ? "session" : "signature";
+}
+
+bool parse_strength(std::string_view text, Strength& strength) {
+    for (const auto candidate : {Strength::session, Strength::signature}) {
+        if (name(candidate) == text) {
+            strength = candidate;
+            return true;
+        }
+    }
+    return false;
+}
+
+const ApprovalRule* AccessPolicy::approval_of(std::string_view act) const {
+    const auto found = std::ranges::find(approvals, act, &ApprovalRule::act);
+    return found == approvals.end() ? nullptr : &*found;
 }
 
 const Role* AccessPolicy::find(std::string_view role) const {
@@ -137,6 +182,12 @@ Loaded<AccessPolicy> load_access(std::string_view yaml) try {
                     reader.mistake(set, "an exclusion names at least two roles");
                 }
                 policy.exclusions.push_back(std::move(names));
+            }
+        }
+        if (const auto rules = map.optional("approvals");
+            rules.IsDefined() && reader.sequence(rules, "approvals", 100)) {
+            for (const auto& rule : rules) {
+                read_approval(reader, rule, policy);
             }
         }
     }

@@ -1,9 +1,11 @@
-// Access: what each role may do, and which roles no natural person may hold together. What no grant covers is
-// denied; there is nothing else to decide.
+// Access: what each role may do, which roles no natural person may hold together, and which acts need a second
+// person. What no grant covers is denied; there is nothing else to decide.
 //
 // Threads: immutable once loaded.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -30,9 +32,15 @@ inline constexpr std::string_view read_route = "read_route";
 inline constexpr std::string_view read_status = "read_status";
 inline constexpr std::string_view read_quality = "read_quality";  // figures of what units hand in
 inline constexpr std::string_view open_session = "open_session";
-inline constexpr std::string_view all[] = {submit,       check,        relay,         query,         read_submission,
-                                           read_receipt, read_defects, read_original, read_catalogs, read_checkpoint,
-                                           read_entries, read_route,   read_status,   read_quality,  open_session};
+inline constexpr std::string_view read_accounts = "read_accounts";
+inline constexpr std::string_view request_account = "request_account";  // to open or change one
+inline constexpr std::string_view decide_account = "decide_account";    // on such a request
+inline constexpr std::string_view disable_account = "disable_account";
+inline constexpr std::string_view read_requests = "read_requests";
+inline constexpr std::string_view all[] = {
+    submit,        check,         relay,           query,          read_submission, read_receipt, read_defects,
+    read_original, read_catalogs, read_checkpoint, read_entries,   read_route,      read_status,  read_quality,
+    open_session,  read_accounts, request_account, decide_account, disable_account, read_requests};
 }  // namespace verb
 
 enum class Scope { own_unit, node_units, all };           // whose affairs a grant covers
@@ -53,11 +61,32 @@ struct Role {
     bool unmasked = false;  // sees personal fields as they are
 };
 
+// How an approval is given: by a password typed again for one digest, or by a signature over it, which not even an
+// owned gateway can make.
+enum class Strength { session, signature };
+
+// An act that happens only when others than its applicant approve of it.
+struct ApprovalRule {
+    std::string act;  // "account"
+    Strength strength = Strength::signature;
+    std::uint32_t approvers = 1;  // different natural persons
+    std::chrono::hours valid{};   // from the request on
+};
+inline constexpr std::uint32_t kApproversMax = 9;
+inline constexpr std::chrono::hours kApprovalValidMax{24 * 366};
+
+namespace act {
+inline constexpr std::string_view account = "account";
+inline constexpr std::string_view all[] = {account};
+}  // namespace act
+
 struct AccessPolicy {
     std::vector<Role> roles;
     std::vector<std::vector<std::string>> exclusions;  // no natural person may hold two of one set
+    std::vector<ApprovalRule> approvals;               // an act without a rule cannot be requested
 
     const Role* find(std::string_view role) const;
+    const ApprovalRule* approval_of(std::string_view act) const;
 };
 
 Loaded<AccessPolicy> load_access(std::string_view yaml);
@@ -85,5 +114,7 @@ bool sees_unmasked(const AccessPolicy& policy, std::span<const std::string> role
 
 std::string_view name(Scope scope);
 bool parse_scope(std::string_view text, Scope& scope);
+std::string_view name(Strength strength);
+bool parse_strength(std::string_view text, Strength& strength);
 
 }  // namespace xinfu::policies

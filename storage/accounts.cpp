@@ -1,8 +1,11 @@
 #include "storage/accounts.hpp"
 
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
 #include <utility>
 
-#include "storage/account_rows.pb.h"
 #include "storage/error.hpp"
 
 namespace xinfu::storage {
@@ -30,6 +33,16 @@ Result<void> write_row(WriteTransaction& transaction, Table table, ByteView key,
     return transaction.put(table, key, as_bytes(bytes));
 }
 
+// Purpose first, so that no digest made under the same key for something else can be mistaken for this one.
+crypto::Digest person_key(ByteView index_key, std::string_view number) {
+    Bytes message = to_bytes("person");
+    message.push_back(0);
+    message.insert(message.end(), number.begin(), number.end());
+    return crypto::hmac_sha256(index_key, message);
+}
+
+}  // namespace
+
 Result<Account> from_row(const rows::Account& row) {
     Account account;
     account.id = row.id();
@@ -54,6 +67,15 @@ Result<Account> from_row(const rows::Account& row) {
     account.person = row.person();
     account.units.assign(row.units().begin(), row.units().end());
     account.created_ms = row.created_ms();
+    account.name = row.name();
+    account.post = row.post();
+    account.phone = row.phone();
+    account.catalogs.assign(row.catalogs().begin(), row.catalogs().end());
+    account.sources.assign(row.sources().begin(), row.sources().end());
+    if (row.has_valid_until()) {
+        account.valid_until = row.valid_until();
+    }
+    account.approval = to_bytes(row.approval());
     return account;
 }
 
@@ -79,18 +101,46 @@ rows::Account to_row(const Account& account) {
         row.add_units(unit);
     }
     row.set_created_ms(account.created_ms);
+    row.set_name(account.name);
+    row.set_post(account.post);
+    row.set_phone(account.phone);
+    for (const auto& catalog : account.catalogs) {
+        row.add_catalogs(catalog);
+    }
+    for (const auto& source : account.sources) {
+        row.add_sources(source);
+    }
+    if (account.valid_until) {
+        row.set_valid_until(*account.valid_until);
+    }
+    row.set_approval(account.approval.data(), account.approval.size());
     return row;
 }
 
-// Purpose first, so that no digest made under the same key for something else can be mistaken for this one.
-crypto::Digest person_key(ByteView index_key, std::string_view number) {
-    Bytes message = to_bytes("person");
-    message.push_back(0);
-    message.insert(message.end(), number.begin(), number.end());
-    return crypto::hmac_sha256(index_key, message);
+crypto::Digest digest_of(const Account& account) {
+    const std::string bytes = to_row(account).SerializeAsString();
+    return crypto::sha256(as_bytes(bytes));
 }
 
-}  // namespace
+Result<std::string> next_account_id(const ReadTransaction& transaction, AccountKind kind) {
+    const char letter = kind == AccountKind::person ? 'p' : kind == AccountKind::machine ? 'm' : 'n';
+    const std::string prefix{letter, '-'};
+    std::uint64_t highest = 0;
+    const auto visited = transaction.visit(Table::accounts, as_bytes(prefix), {}, [&](ByteView key, ByteView) {
+        const std::string_view digits = as_text(key).substr(prefix.size());
+        std::uint64_t number = 0;
+        if (std::from_chars(digits.data(), digits.data() + digits.size(), number).ec == std::errc{}) {
+            highest = std::max(highest, number);
+        }
+        return true;
+    });
+    if (!visited) {
+        return visited.error();
+    }
+    std::array<char, 24> id{};
+    std::snprintf(id.data(), id.size(), "%c-%04llu", letter, static_cast<unsigned long long>(highest + 1));
+    return std::string(id.data());
+}
 
 Result<std::optional<Account>> find_account(const ReadTransaction& transaction, std::string_view id) {
     auto row = read_row<rows::Account>(transaction, Table::accounts, as_bytes(id));

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "crypto/digest.hpp"
+#include "storage/account_rows.pb.h"
 #include "storage/engine.hpp"
 
 namespace xinfu::storage {
@@ -30,6 +31,15 @@ struct Account {
     std::string person;                        // natural person's number; persons only
     std::vector<std::string> units;            // platforms: the units it may speak for
     std::int64_t created_ms = 0;               // UTC
+
+    // As the approved form says (policies/account_form.hpp); empty for accounts of the bootstrap.
+    std::string name;
+    std::string post;
+    std::string phone;
+    std::vector<std::string> catalogs;        // none: all that its roles' grants cover
+    std::vector<std::string> sources;         // addresses and networks it may come from; none: any
+    std::optional<std::int32_t> valid_until;  // last day, since 1970-01-01 in Asia/Shanghai
+    Bytes approval;                           // id of the request that opened or last changed it
 };
 
 struct EnrolledCertificate {
@@ -50,6 +60,13 @@ struct Person {
 Result<std::optional<Account>> find_account(const ReadTransaction& transaction, std::string_view id);
 Result<std::vector<Account>> all_accounts(const ReadTransaction& transaction);  // ascending by id
 Result<void> put_account(WriteTransaction& transaction, const Account& account);
+// SHA-256 of what put_account() writes: whether an account is still what it was.
+crypto::Digest digest_of(const Account& account);
+// As rows of requests hold it.
+rows::Account to_row(const Account& account);
+Result<Account> from_row(const rows::Account& row);  // Errors: corrupt
+// The id of the next new account of that kind.
+Result<std::string> next_account_id(const ReadTransaction& transaction, AccountKind kind);
 
 Result<std::optional<EnrolledCertificate>> find_certificate(const ReadTransaction& transaction,
                                                             const crypto::Digest& digest);

@@ -60,6 +60,7 @@ enum class Table : std::uint8_t {
     objects = 47,              // object id (16) -> rows.proto Object: files that committed rows name
     uploads = 48,              // upload id (16) -> rows.proto Upload
     quality = 49,              // month (u32 BE), unit, catalog -> rows.proto Quality
+    requests = 50,             // request id (16) -> rows.proto ApprovalRequest
     count = 64
 };
 

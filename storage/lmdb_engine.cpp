@@ -71,6 +71,7 @@ constexpr NamedTable kTables[] = {
     {Table::objects, "objects", false},
     {Table::uploads, "uploads", false},
     {Table::quality, "quality", false},
+    {Table::requests, "requests", false},
 };
 constexpr auto kTableSlots = static_cast<std::size_t>(Table::count);
 

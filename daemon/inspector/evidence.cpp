@@ -1,10 +1,13 @@
 #include "daemon/inspector/evidence.hpp"
 
+#include <algorithm>
+
 #include "crypto/cms_verify.hpp"
 #include "crypto/digest.hpp"
 #include "crypto/revocation_list.hpp"
 #include "crypto/tlog_proof.hpp"
 #include "daemon/inspector/json_reader.hpp"
+#include "daemon/inspector/signer.hpp"
 
 namespace xinfu::inspector {
 namespace {
@@ -13,6 +16,7 @@ constexpr std::uint64_t kLeafVersion = 1;
 constexpr std::size_t kLevelsMax = 8;
 constexpr std::size_t kOnwardSizeBytesMax = 56 * 1024;
 constexpr std::size_t kPartSizeBytes = 48 * 1024;
+constexpr std::size_t kFirstOctets = 64;
 
 std::string octets(ByteView bytes) {
     return std::string{as_text(bytes)};
@@ -121,6 +125,30 @@ std::optional<Refusal> read_revocation_list(ByteView document, std::vector<bound
         }
         part->add_revoked_serials(octets(serial));
         size += serial.size() + 8;
+    }
+    return std::nullopt;
+}
+
+std::optional<Refusal> read_signature(ByteView cms, ByteView statement, boundary::SignerFound& signer) {
+    crypto::CmsReader reader;
+    std::uint64_t compared = 0;
+    bool equal = true;
+    const auto compare = [&](std::uint64_t, ByteView content) -> Result<void> {
+        equal = equal && content.size() <= statement.size() - compared &&
+                std::ranges::equal(content, statement.subspan(compared, content.size()));
+        compared += equal ? content.size() : 0;
+        return {};
+    };
+    const auto fed = reader.feed(0, cms, compare);
+    const auto read = fed ? reader.finish() : Result<void>(fed.error());
+    if (!read) {
+        return explain_cms(read.error(), reader, reader.size(), as_text(cms.first(std::min(cms.size(), kFirstOctets))));
+    }
+    if (!equal || compared != statement.size()) {
+        return Refusal{"XF-2016", {}};
+    }
+    if (!describe_signer(reader.signer(), signer)) {
+        return Refusal{"XF-3018", {}};
     }
     return std::nullopt;
 }

@@ -1,5 +1,5 @@
-// Evidence from outside: receipts and onward states of the level above, revocation lists of authorities. Read
-// here, verified in the vault.
+// Evidence from outside: receipts and onward states of the level above, revocation lists of authorities, signatures of
+// approvers. Read here, verified in the vault.
 //
 // Trust:   hostile bytes.
 // Errors:  a Refusal.
@@ -19,5 +19,7 @@ std::optional<Refusal> read_receipt(std::string_view text, boundary::ReceiptRead
 std::optional<Refusal> read_onward(std::string_view json, boundary::OnwardRead& onward);
 // One reply, or several with further serials, all but the last with `more`.
 std::optional<Refusal> read_revocation_list(ByteView document, std::vector<boundary::RevocationListRead>& parts);
+// A CMS SignedData, content attached, over exactly `statement`.
+std::optional<Refusal> read_signature(ByteView cms, ByteView statement, boundary::SignerFound& signer);
 
 }  // namespace xinfu::inspector

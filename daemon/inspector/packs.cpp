@@ -194,6 +194,13 @@ Replies Packs::load_access(std::string_view yaml) {
             exclusion->add_roles(role);
         }
     }
+    for (const auto& rule : loaded.value->approvals) {
+        auto* approval = policy->add_approvals();
+        approval->set_act(rule.act);
+        approval->set_strength(std::string{name(rule.strength)});
+        approval->set_approvers(rule.approvers);
+        approval->set_valid_hours(static_cast<std::uint32_t>(rule.valid.count()));
+    }
     if (reply.ByteSizeLong() > boundary::kPacketSizeBytesMax) {
         return mistakes({{0, 0, "too many grants"}});
     }

@@ -42,6 +42,17 @@ Result<policies::AccessPolicy> from_message(const boundary::AccessPolicy& messag
     for (const auto& exclusion : message.exclusions()) {
         policy.exclusions.emplace_back(exclusion.roles().begin(), exclusion.roles().end());
     }
+    for (const auto& said : message.approvals()) {
+        policies::ApprovalRule rule;
+        rule.act = said.act();
+        rule.approvers = said.approvers();
+        rule.valid = std::chrono::hours{said.valid_hours()};
+        if (!policies::parse_strength(said.strength(), rule.strength) || rule.approvers == 0 ||
+            rule.approvers > policies::kApproversMax || rule.valid > policies::kApprovalValidMax) {
+            return boundary::Errc::unexpected;
+        }
+        policy.approvals.push_back(std::move(rule));
+    }
     return policy;
 }
 

@@ -20,6 +20,12 @@ std::vector<std::string> roles_of_kind(const policies::AccessPolicy& access, con
     return roles;
 }
 
+// The account's own list narrows what its roles are granted. Acts that concern no catalog are not narrowed.
+bool is_for_catalog(const Principal& principal, std::string_view catalog) {
+    return principal.catalogs.empty() || catalog.empty() ||
+           std::ranges::find(principal.catalogs, catalog) != principal.catalogs.end();
+}
+
 // decide() names the rule as "role: verb catalog scope".
 std::string role_of(const policies::Decision& decision) {
     return decision.rule.substr(0, decision.rule.find(':'));
@@ -37,6 +43,9 @@ policies::Relation relation_to(const Principal& principal, std::string_view unit
 
 std::optional<std::string> permitting_role(const policies::AccessPolicy& access, const Principal& principal,
                                            std::string_view verb, std::string_view catalog, std::string_view unit) {
+    if (!is_for_catalog(principal, catalog)) {
+        return std::nullopt;
+    }
     const auto roles = roles_of_kind(access, principal);
     const auto decision = policies::decide(access, roles, verb, catalog, relation_to(principal, unit));
     if (!decision.permit) {
@@ -47,6 +56,9 @@ std::optional<std::string> permitting_role(const policies::AccessPolicy& access,
 
 std::optional<std::string> possibly_permitting_role(const policies::AccessPolicy& access, const Principal& principal,
                                                     std::string_view verb, std::string_view catalog) {
+    if (!is_for_catalog(principal, catalog)) {
+        return std::nullopt;
+    }
     for (const auto& name : roles_of_kind(access, principal)) {
         const policies::Role* role = access.find(name);
         for (const auto& grant : role->grants) {

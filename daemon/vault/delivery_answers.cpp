@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "daemon/boundary/error.hpp"
+#include "daemon/vault/ask_inspector.hpp"
 #include "daemon/vault/delivery.hpp"
 #include "daemon/vault/exchange.hpp"
 #include "daemon/vault/inspector_pool.hpp"
@@ -18,7 +19,6 @@ using storage::rows::Parcel;
 
 constexpr std::size_t kFailureTextSizeMax = 200;
 constexpr std::size_t kRequestPartSizeBytes = 48 * 1024;
-constexpr std::chrono::seconds kReadingTimeMax{20};
 
 // Of the courier's own words only what a log line may hold.
 std::string plain(std::string_view text) {
@@ -451,50 +451,7 @@ asio::awaitable<Result<void>> Delivery::take_state(Route& route, const Sent& sen
 
 asio::awaitable<Result<boundary::InspectorReply>> Delivery::ask_inspector(
     const Route& route, std::vector<boundary::InspectorRequest> parts) {
-    // One for each route: an answer is read in no time, and departments need the places.
-    auto taking = context_.inspectors.take("route/" + route.config.name, nullptr, 1);
-    auto lease = co_await std::move(taking);
-    if (!lease) {
-        co_return lease.error();
-    }
-    auto& channel = lease->channel();
-    auto alarm = std::make_shared<asio::steady_timer>(context_.io, kReadingTimeMax);
-    auto armed = std::make_shared<boundary::PacketChannel*>(&channel);
-    alarm->async_wait([armed](const boost::system::error_code& cancelled) {
-        if (!cancelled && *armed != nullptr) {
-            (*armed)->close(boundary::Errc::timed_out);
-        }
-    });
-    Result<boundary::InspectorReply> answer = boundary::Errc::closed;
-    bool sent_all = true;
-    for (const auto& part : parts) {
-        auto sending = channel.send(part);
-        if (const auto sent = co_await std::move(sending); !sent) {
-            answer = sent.error();
-            sent_all = false;
-            break;
-        }
-    }
-    if (sent_all) {
-        auto receiving = channel.receive<boundary::InspectorReply>();
-        auto envelope = co_await std::move(receiving);
-        if (envelope) {
-            answer = std::move(envelope->message);
-        } else {
-            answer = envelope.error();
-        }
-    }
-    *armed = nullptr;
-    alarm->cancel();
-    if (answer && (answer->has_receipt() || answer->has_onward() || answer->has_problem())) {
-        lease->keep();
-    } else {
-        lease->crash();
-        if (answer) {
-            answer = boundary::Errc::unexpected;
-        }
-    }
-    co_return answer;
+    return vault::ask_inspector(context_, "route/" + route.config.name, std::move(parts));
 }
 
 }  // namespace xinfu::vault

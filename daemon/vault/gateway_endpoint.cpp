@@ -23,6 +23,7 @@
 #include "daemon/vault/quality.hpp"
 #include "daemon/vault/records_query.hpp"
 #include "daemon/vault/submission_views.hpp"
+#include "policies/account_form.hpp"
 
 namespace xinfu::vault {
 namespace {
@@ -212,6 +213,24 @@ constexpr auto kTable = std::to_array<Row>({
      with_context<read_quality>},
     {GatewayRequest::kGetEnvelopeCertificate, Needs::session, verb::read_checkpoint, "read_certificate", Leaves::once,
      "certificate", with_context<get_envelope_certificate>},
+    {GatewayRequest::kOpenRequest, Needs::session, verb::request_account, "request", Leaves::by_use_case, "",
+     [](GatewayServices& services, RequestPointer request) { return services.requests.open(std::move(request)); }},
+    {GatewayRequest::kListRequests, Needs::session, verb::read_requests, "read_requests", Leaves::once, "requests",
+     [](GatewayServices& services, RequestPointer request) { return services.requests.list(std::move(request)); }},
+    {GatewayRequest::kGetRequest, Needs::session, verb::read_requests, "read_request", Leaves::by_use_case, "",
+     [](GatewayServices& services, RequestPointer request) { return services.requests.get(std::move(request)); }},
+    {GatewayRequest::kGetApprovalStatement, Needs::session, verb::read_requests, "read_requests", Leaves::once,
+     "requests",
+     [](GatewayServices& services,
+        RequestPointer request) { return services.requests.get_statement(std::move(request)); }},
+    {GatewayRequest::kDecideRequest, Needs::session, verb::read_requests, "decide", Leaves::by_use_case, "",
+     [](GatewayServices& services, RequestPointer request) { return services.requests.decide(std::move(request)); }},
+    {GatewayRequest::kListAccounts, Needs::session, verb::read_accounts, "read_accounts", Leaves::once, "accounts",
+     [](GatewayServices& services, RequestPointer request) { return services.accounts.list(std::move(request)); }},
+    {GatewayRequest::kGetAccount, Needs::session, verb::read_accounts, "read_account", Leaves::by_use_case, "",
+     [](GatewayServices& services, RequestPointer request) { return services.accounts.get(std::move(request)); }},
+    {GatewayRequest::kDisableAccount, Needs::session, verb::disable_account, "disable_account", Leaves::by_use_case, "",
+     [](GatewayServices& services, RequestPointer request) { return services.accounts.disable(std::move(request)); }},
     {GatewayRequest::kGetMetrics, Needs::nothing, "", "", Leaves::by_use_case, "", get_metrics},
 });
 
@@ -243,6 +262,14 @@ bool is_well_formed(const GatewayRequest& request, const Row& row) {
         request.has_append_upload() ? &request.append_upload().checksum() : nullptr,
         request.has_finish_upload() ? &request.finish_upload().id() : nullptr,
         request.has_drop_upload() ? &request.drop_upload().id() : nullptr,
+        request.has_open_request() ? &request.open_request().act() : nullptr,
+        request.has_open_request() ? &request.open_request().account() : nullptr,
+        request.has_get_request() ? &request.get_request().id() : nullptr,
+        request.has_get_approval_statement() ? &request.get_approval_statement().id() : nullptr,
+        request.has_decide_request() ? &request.decide_request().id() : nullptr,
+        request.has_decide_request() ? &request.decide_request().digest() : nullptr,
+        request.has_get_account() ? &request.get_account().id() : nullptr,
+        request.has_disable_account() ? &request.disable_account().id() : nullptr,
     };
     return std::ranges::all_of(names,
                                [](const std::string* name) { return name == nullptr || name->size() <= kNameSizeMax; });
@@ -469,7 +496,7 @@ asio::awaitable<void> GatewayEndpoint::State::handle(RequestPointer request) {
         action = "check";
     }
     std::optional<boundary::Problem> why;
-    const auto policies = context.policies.current();
+    const auto rules = context.policies.current();
     const std::string catalog = catalog_of(said);
 
     // Who asks, now.
@@ -500,20 +527,24 @@ asio::awaitable<void> GatewayEndpoint::State::handle(RequestPointer request) {
         why = services.sessions.check(caller.principal, said.token(), context.clock.now());
     }
 
+    if (!why && !policies::lies_in(caller.source, caller.principal.sources)) {
+        why = problem("XF-1020");
+    }
+
     // What they may do.
     if (!why) {
-        why = check_exclusions(policies->access, caller.principal);
+        why = check_exclusions(rules->access, caller.principal);
     }
     const std::string_view verb = verb_of(said, row, caller.principal);
     if (!why && !verb.empty()) {
-        auto role = possibly_permitting_role(policies->access, caller.principal, verb, catalog);
+        auto role = possibly_permitting_role(rules->access, caller.principal, verb, catalog);
         if (!role) {
             why = problem("XF-2001");
         } else {
             caller.role = std::move(*role);
         }
     }
-    if (!why && !catalog.empty() && policies->find_catalog(catalog) == nullptr) {
+    if (!why && !catalog.empty() && rules->find_catalog(catalog) == nullptr) {
         why = problem("XF-2003");
     }
     if (!why) {
@@ -535,7 +566,7 @@ asio::awaitable<void> GatewayEndpoint::State::handle(RequestPointer request) {
     }
     if (why) {
         auto refusing = refuse(request, std::move(*why), std::move(action),
-                               policies->find_catalog(catalog) == nullptr ? std::string() : catalog);
+                               rules->find_catalog(catalog) == nullptr ? std::string() : catalog);
         co_await std::move(refusing);
         co_return;
     }

@@ -17,10 +17,12 @@
 #include <vector>
 
 #include "daemon/boundary/packet_channel.hpp"
+#include "daemon/vault/accounts_service.hpp"
 #include "daemon/vault/authorisation.hpp"
 #include "daemon/vault/budgets.hpp"
 #include "daemon/vault/exchange.hpp"
 #include "daemon/vault/handles.hpp"
+#include "daemon/vault/requests.hpp"
 #include "daemon/vault/revocation.hpp"
 #include "daemon/vault/sessions.hpp"
 #include "daemon/vault/uploads.hpp"
@@ -37,6 +39,8 @@ struct GatewayServices {
     // Takes a submission or a check: answers it, whatever becomes of it.
     std::function<asio::awaitable<void>(ExchangePointer)> accept_submission;
     Uploads& uploads;
+    Requests& requests;
+    AccountsService& accounts;
     std::function<boundary::StatusView()> status;
     std::function<bool()> ready;
     std::function<bool()> draining;

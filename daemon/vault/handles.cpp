@@ -46,6 +46,20 @@ void Handles::remove(ByteView bytes, std::uint64_t link) {
     }
 }
 
+std::vector<Handle> Handles::remove_account(std::string_view account) {
+    const std::scoped_lock lock(lock_);
+    std::vector<Handle> removed;
+    for (auto entry = open_.begin(); entry != open_.end();) {
+        if (entry->second->account == account) {
+            removed.push_back(entry->first);
+            entry = open_.erase(entry);
+        } else {
+            ++entry;
+        }
+    }
+    return removed;
+}
+
 void Handles::remove_link(std::uint64_t link) {
     const std::scoped_lock held(lock_);
     last_removed_ = std::max(last_removed_, link);

@@ -13,6 +13,8 @@
 #include <mutex>
 #include <set>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "crypto/certificate.hpp"
 #include "crypto/random.hpp"
@@ -41,6 +43,8 @@ public:
     LiveConnectionPointer find(ByteView handle, std::uint64_t link) const;
     void remove(ByteView handle, std::uint64_t link);
     void remove_link(std::uint64_t link);
+    // All of this account's; which they were.
+    std::vector<Handle> remove_account(std::string_view account);
     std::size_t size() const;
 
 private:

@@ -4,7 +4,9 @@
 #include <chrono>
 #include <utility>
 
+#include "daemon/vault/active_policies.hpp"
 #include "daemon/vault/exchange.hpp"
+#include "policies/values.hpp"
 #include "storage/accounts.hpp"
 #include "storage/leaf.hpp"
 
@@ -44,6 +46,10 @@ Result<Standing> standing_of(const storage::ReadTransaction& transaction, const 
     if (account.disabled) {
         return Standing{problem("XF-1004")};
     }
+    if (account.valid_until && day_in_shanghai(now) > static_cast<std::uint32_t>(*account.valid_until)) {
+        return Standing{
+            problem("XF-1019", {policies::date_text(policies::Day{std::chrono::days{*account.valid_until}})})};
+    }
     const auto now_s = std::chrono::floor<std::chrono::seconds>(now);
     if (now_s < enrolled.not_before()) {
         return Standing{problem("XF-1011", {time_text(enrolled.not_before())})};
@@ -58,7 +64,7 @@ Result<Standing> standing_of(const storage::ReadTransaction& transaction, const 
         return Standing{problem("XF-1013")};
     }
     return Standing{Principal{account.id, account.kind, account.unit, account.unit_name, account.roles,
-                              enrolled.digest(), account.person, account.units}};
+                              enrolled.digest(), account.person, account.units, account.catalogs, account.sources}};
 }
 
 }  // namespace xinfu::vault

@@ -11,16 +11,43 @@
 
 namespace xinfu::vault {
 
-Keys::Keys(storage::NodeKeys node, const storage::UnitKeys& units, std::vector<crypto::EnvelopeKey> envelopes)
-    : node_(std::move(node)), envelopes_(std::move(envelopes)) {
+Keys::Keys(storage::NodeKeys node, const storage::UnitKeys& units, std::vector<crypto::EnvelopeKey> envelopes,
+           std::shared_ptr<const crypto::KeyWrapper> wrapper)
+    : node_(std::move(node)), envelopes_(std::move(envelopes)), wrapper_(std::move(wrapper)) {
+    add_units(units);
+}
+
+void Keys::add_units(const storage::UnitKeys& units) {
+    const std::scoped_lock lock(units_->lock);
     for (const auto& [code, key] : units) {
-        units_.emplace(code, std::make_unique<crypto::KeyWrapper>(key.view()));
+        units_->wrappers.try_emplace(code, key.view());
     }
 }
 
+Result<storage::UnitKeys> Keys::create_units(storage::WriteTransaction& transaction,
+                                             const std::vector<std::string>& codes,
+                                             crypto::RandomSource& random) const {
+    storage::UnitKeys made;
+    for (const auto& code : codes) {
+        if (has_unit(code) || made.contains(code)) {
+            continue;
+        }
+        if (!wrapper_) {
+            return storage::Errc::not_found;
+        }
+        auto key = storage::create_unit_key(transaction, *wrapper_, code, random);
+        if (!key) {
+            return key.error();
+        }
+        made.emplace(code, std::move(*key));
+    }
+    return made;
+}
+
 const crypto::KeyWrapper* Keys::unit(std::string_view code) const {
-    const auto found = units_.find(code);
-    return found == units_.end() ? nullptr : found->second.get();
+    const std::shared_lock lock(units_->lock);
+    const auto found = units_->wrappers.find(code);
+    return found == units_->wrappers.end() ? nullptr : &found->second;
 }
 
 Result<Bytes> Keys::wrap_data_key(std::string_view unit_code, const storage::SubmissionId& id, ByteView key) const {

@@ -1,11 +1,12 @@
 // Keys: what the vault unwrapped at its start. They never leave the process; the TLS key signs typed handshake
 // parts only, the log key checkpoints of durable trees only.
 //
-// Threads: immutable after load_keys().
+// Threads: any; units are added while it serves, all else is immutable.
 #pragma once
 
 #include <map>
 #include <memory>
+#include <shared_mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,7 +26,9 @@ namespace xinfu::vault {
 class Keys {
 public:
     // `envelopes`: those that have a certificate.
-    Keys(storage::NodeKeys node, const storage::UnitKeys& units, std::vector<crypto::EnvelopeKey> envelopes = {});
+    // `wrapper`: under which keys of units that come later are stored; null: none may come.
+    Keys(storage::NodeKeys node, const storage::UnitKeys& units, std::vector<crypto::EnvelopeKey> envelopes = {},
+         std::shared_ptr<const crypto::KeyWrapper> wrapper = nullptr);
 
     const crypto::SigningKey& tls() const { return node_.tls; }
     const crypto::SigningKey& parcel() const { return node_.parcel; }
@@ -40,6 +43,12 @@ public:
     const crypto::KeyWrapper* unit(std::string_view code) const;
     bool has_unit(std::string_view code) const { return unit(code) != nullptr; }
 
+    // Draws and stores keys for those of the units that have none; they serve once they are committed and given to
+    // add_units(). Errors: storage::Errc, not_found without a wrapper.
+    Result<storage::UnitKeys> create_units(storage::WriteTransaction& transaction,
+                                           const std::vector<std::string>& codes, crypto::RandomSource& random) const;
+    void add_units(const storage::UnitKeys& units);
+
     // A submission's data key, wrapped by its unit's key under the name that its id has as text.
     // Errors: storage::Errc::not_found for a unit without key; crypto::Errc::key_not_unwrapped.
     Result<Bytes> wrap_data_key(std::string_view unit_code, const storage::SubmissionId& id, ByteView key) const;
@@ -49,7 +58,12 @@ public:
 private:
     storage::NodeKeys node_;
     std::vector<crypto::EnvelopeKey> envelopes_;
-    std::map<std::string, std::unique_ptr<crypto::KeyWrapper>, std::less<>> units_;
+    std::shared_ptr<const crypto::KeyWrapper> wrapper_;
+    struct Units {
+        std::shared_mutex lock;
+        std::map<std::string, crypto::KeyWrapper, std::less<>> wrappers;  // from which nothing is taken away
+    };
+    std::unique_ptr<Units> units_ = std::make_unique<Units>();
 };
 
 // The node's certificates, read from the state directory by main.cpp: `tls`, `parcel` and `envelope` name the node,

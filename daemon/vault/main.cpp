@@ -126,7 +126,7 @@ int run(int argc, char** argv) {
             throw CannotStart("the state directory " + config.state + " cannot be entered");
         }
         const boundary::Descriptor state_directory(::open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
-        const crypto::KeyWrapper wrapper = read_key_wrapping_key(std::move(arguments.key));
+        const auto wrapper = read_key_wrapping_key(std::move(arguments.key));
 
         boundary::WallOptions wall_options;
         wall_options.state_directory_fd = state_directory.get();
@@ -190,6 +190,8 @@ int run(int argc, char** argv) {
         bool draining = false;
         Budgets budgets{{config.vault.readings_per_account_hour, std::chrono::hours(1)},
                         {config.vault.acts_per_account_minute, std::chrono::minutes(1)}};
+        Requests requests(context, *store.keys, sessions, revocations, store.certificates.anchors);
+        AccountsService accounts(context, handles, sessions, revocations);
         GatewayServices services{context,
                                  handles,
                                  revocations,
@@ -197,6 +199,8 @@ int run(int argc, char** argv) {
                                  budgets,
                                  [&intake](ExchangePointer exchange) { return intake.accept(std::move(exchange)); },
                                  uploads,
+                                 requests,
+                                 accounts,
                                  [&status] { return status.view(); },
                                  [&] {
                                      status.measure(ready && !draining);

@@ -20,9 +20,11 @@ struct Principal {
     std::string unit;  // unified social credit code
     std::string unit_name;
     std::vector<std::string> roles;
-    crypto::Digest certificate{};    // SHA-256 of the enrolled certificate this connection proved
-    std::string person;              // natural person's number; persons only, never in leaves or logs
-    std::vector<std::string> units;  // platforms: the units it may speak for
+    crypto::Digest certificate{};         // SHA-256 of the enrolled certificate this connection proved
+    std::string person;                   // natural person's number; persons only, never in leaves or logs
+    std::vector<std::string> units;       // platforms: the units it may speak for
+    std::vector<std::string> catalogs{};  // none: all that the roles' grants cover
+    std::vector<std::string> sources{};   // addresses and networks it may come from; none: any
 
     bool has_role(std::string_view role) const { return std::find(roles.begin(), roles.end(), role) != roles.end(); }
     // Whether this principal may speak for the unit: its own, or one of a platform's enrolled units.

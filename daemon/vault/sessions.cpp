@@ -13,6 +13,8 @@
 namespace xinfu::vault {
 namespace {
 
+constexpr std::string_view kOpenSession = "open_session";
+
 std::size_t characters(std::string_view utf8) {
     return static_cast<std::size_t>(
         std::ranges::count_if(utf8, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }));
@@ -29,11 +31,6 @@ std::int64_t to_ms(storage::Milliseconds time) {
 }
 
 }  // namespace
-
-struct Sessions::Outcome {
-    std::optional<boundary::Problem> problem;
-    bool recorded = false;  // the refusal has its leaf
-};
 
 bool Sessions::is_over(const Session& session, storage::Milliseconds now) {
     return now - session.used > kIdle || now - session.opened > kLongest || now < session.opened;
@@ -63,8 +60,8 @@ void Sessions::sweep(storage::Milliseconds now) {
     std::erase_if(open_, [now](const auto& entry) { return is_over(entry.second, now); });
 }
 
-void Sessions::end_all(std::string_view account) {
-    std::erase_if(open_, [account](const auto& entry) { return entry.second.account == account; });
+std::size_t Sessions::end_all(std::string_view account) {
+    return std::erase_if(open_, [account](const auto& entry) { return entry.second.account == account; });
 }
 
 std::string Sessions::begin(Context& context, const Principal& principal) {
@@ -88,8 +85,8 @@ std::string Sessions::begin(Context& context, const Principal& principal) {
     return token;
 }
 
-asio::awaitable<Result<Sessions::Outcome>> Sessions::log_in(Context& context, const Caller& caller,
-                                                            boundary::OpenSession said) {
+asio::awaitable<Result<Sessions::Confirmed>> Sessions::log_in(Context& context, const Caller& caller,
+                                                              boundary::OpenSession said, std::string action) {
     const Principal& principal = caller.principal;
     std::optional<storage::Person> person;
     {
@@ -104,22 +101,25 @@ asio::awaitable<Result<Sessions::Outcome>> Sessions::log_in(Context& context, co
         person = std::move(*found);
     }
     if (!person || person->account != principal.account) {
-        co_return Outcome{problem("XF-1007"), false};
+        co_return Confirmed{problem("XF-1007"), false};
     }
     const auto now = context.clock.now();
     const auto locked_ms = person->locked_until_ms - to_ms(now);
     // A clock that was set back must not lock anybody out for longer.
     if (locked_ms > 0 && locked_ms <= std::chrono::milliseconds(kLocked).count()) {
         const auto left = (locked_ms + 999) / 1000;
-        co_return Outcome{problem("XF-1009", {}, static_cast<std::uint32_t>(left)), false};
+        co_return Confirmed{problem("XF-1009", {}, static_cast<std::uint32_t>(left)), false};
     }
     const bool first = person->password_hash.empty();
+    if (first && action != kOpenSession) {
+        co_return Confirmed{problem("XF-1008"), false};
+    }
     const std::string chosen = said.new_password().empty() && first ? said.password() : said.new_password();
     if (!chosen.empty() && !is_acceptable(chosen)) {
-        co_return Outcome{problem("XF-1010", {std::to_string(kPasswordCharactersMin)}), false};
+        co_return Confirmed{problem("XF-1010", {std::to_string(kPasswordCharactersMin)}), false};
     }
     if (first && chosen.empty()) {
-        co_return Outcome{problem("XF-1008"), false};
+        co_return Confirmed{problem("XF-1008"), false};
     }
 
     struct Work {
@@ -145,7 +145,7 @@ asio::awaitable<Result<Sessions::Outcome>> Sessions::log_in(Context& context, co
 
     const bool right = done.right;
     auto next = std::make_shared<storage::Person>(*person);
-    std::function<Result<void>(storage::Batch&)> apply = [&context, caller, next, right, hash = done.hash,
+    std::function<Result<void>(storage::Batch&)> apply = [&context, caller, next, right, hash = done.hash, action,
                                                           read = person->password_hash](storage::Batch& batch) {
         // Read again: the row may have changed since the snapshot.
         const auto current = storage::find_person(batch.transaction(), context.keys.index(), caller.principal.person);
@@ -175,7 +175,7 @@ asio::awaitable<Result<Sessions::Outcome>> Sessions::log_in(Context& context, co
             leaf.result = "done";
             context.leaves.append(batch, leaf);
         }
-        storage::Leaf leaf = leaf_of(caller, "open_session");
+        storage::Leaf leaf = leaf_of(caller, action);
         leaf.result = right ? "accepted" : "refused";
         leaf.code = right ? "" : "XF-1007";
         context.leaves.append(batch, leaf);
@@ -190,12 +190,39 @@ asio::awaitable<Result<Sessions::Outcome>> Sessions::log_in(Context& context, co
         if (next->locked_until_ms > to_ms(now)) {
             end_all(principal.account);
         }
-        co_return Outcome{problem("XF-1007"), true};
+        co_return Confirmed{problem("XF-1007"), true};
     }
     if (!done.hash.empty()) {
         end_all(principal.account);  // whoever knew the old password is out
     }
-    co_return Outcome{std::nullopt, true};
+    co_return Confirmed{std::nullopt, true};
+}
+
+asio::awaitable<Sessions::Confirmed> Sessions::try_password(Context& context, Caller caller, boundary::OpenSession said,
+                                                            std::string action) {
+    const std::string account = caller.principal.account;
+    if (under_way_.size() >= kUnderWayMax || under_way_.contains(account)) {
+        co_return Confirmed{problem("XF-6001", {}, 1), false};
+    }
+    under_way_.insert(account);
+    auto logging_in = log_in(context, caller, std::move(said), std::move(action));
+    auto outcome = co_await std::move(logging_in);
+    under_way_.erase(account);
+    if (!outcome) {
+        co_return Confirmed{problem_of(outcome.error()), false};
+    }
+    co_return std::move(*outcome);
+}
+
+asio::awaitable<Sessions::Confirmed> Sessions::confirm(Context& context, Caller caller, std::string password) {
+    if (caller.principal.kind != storage::AccountKind::person || password.size() > kPasswordBytesMax ||
+        !crypto::is_utf8(password)) {
+        co_return Confirmed{problem("XF-1007"), false};
+    }
+    boundary::OpenSession said;
+    said.set_password(std::move(password));
+    auto trying = try_password(context, std::move(caller), std::move(said), "confirm_password");
+    co_return co_await std::move(trying);
 }
 
 asio::awaitable<void> Sessions::open(Context& context, ExchangePointer exchange) {
@@ -209,19 +236,11 @@ asio::awaitable<void> Sessions::open(Context& context, ExchangePointer exchange)
     } else if (said.password().size() > kPasswordBytesMax || said.new_password().size() > kPasswordBytesMax ||
                !crypto::is_utf8(said.password()) || !crypto::is_utf8(said.new_password())) {
         refusal = problem("XF-1007");
-    } else if (under_way_.size() >= kUnderWayMax || under_way_.contains(principal.account)) {
-        refusal = problem("XF-6001", {}, 1);
     } else {
-        under_way_.insert(principal.account);
-        auto logging_in = log_in(context, caller, said);
-        auto outcome = co_await std::move(logging_in);
-        under_way_.erase(principal.account);
-        if (!outcome) {
-            refusal = problem_of(outcome.error());
-        } else {
-            refusal = std::move(outcome->problem);
-            recorded = outcome->recorded;
-        }
+        auto trying = try_password(context, caller, said, std::string(kOpenSession));
+        auto tried = co_await std::move(trying);
+        refusal = std::move(tried.problem);
+        recorded = tried.recorded;
     }
     if (refusal) {
         if (!recorded) {

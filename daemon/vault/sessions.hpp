@@ -43,6 +43,17 @@ public:
     std::optional<boundary::Problem> check(const Principal& principal, std::string_view token,
                                            storage::Milliseconds now);
 
+    // The password typed again, for one act. Absent: it is right, which has its leaf; wrong ones count as at a login.
+    // `recorded`: the refusal has its leaf.
+    struct Confirmed {
+        std::optional<boundary::Problem> problem;
+        bool recorded = false;
+    };
+    asio::awaitable<Confirmed> confirm(Context& context, Caller caller, std::string password);
+
+    // Ends those of an account; how many there were.
+    std::size_t end_all(std::string_view account);
+
     std::size_t size() const { return open_.size(); }
     void sweep(storage::Milliseconds now);
 
@@ -53,11 +64,12 @@ private:
         storage::Milliseconds opened{};
         storage::Milliseconds used{};
     };
-    struct Outcome;
-    asio::awaitable<Result<Outcome>> log_in(Context& context, const Caller& caller, boundary::OpenSession said);
+    asio::awaitable<Confirmed> try_password(Context& context, Caller caller, boundary::OpenSession said,
+                                            std::string action);
+    asio::awaitable<Result<Confirmed>> log_in(Context& context, const Caller& caller, boundary::OpenSession said,
+                                              std::string action);
     static bool is_over(const Session& session, storage::Milliseconds now);
     std::string begin(Context& context, const Principal& principal);
-    void end_all(std::string_view account);
 
     std::map<crypto::Digest, Session> open_;  // by SHA-256 of the token
     std::set<std::string> under_way_;         // accounts whose password is being worked on

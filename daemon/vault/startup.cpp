@@ -60,7 +60,7 @@ config::Config read_configuration(const boundary::Arguments& arguments) {
     return std::move(*loaded.config);
 }
 
-crypto::KeyWrapper read_key_wrapping_key(boundary::Descriptor descriptor) {
+std::shared_ptr<const crypto::KeyWrapper> read_key_wrapping_key(boundary::Descriptor descriptor) {
     if (!descriptor) {
         throw CannotStart("the key-wrapping key was not given");
     }
@@ -79,13 +79,14 @@ crypto::KeyWrapper read_key_wrapping_key(boundary::Descriptor descriptor) {
     if (size != kKeySizeBytes) {
         throw CannotStart("the key-wrapping key must be exactly 32 bytes");
     }
-    return crypto::KeyWrapper(key.view().first(kKeySizeBytes));
+    return std::make_shared<const crypto::KeyWrapper>(key.view().first(kKeySizeBytes));
 }
 
-Store open_store(const config::Config& config, const crypto::KeyWrapper& wrapper,
+Store open_store(const config::Config& config, std::shared_ptr<const crypto::KeyWrapper> key_wrapper,
                  std::shared_ptr<const storage::Clock> clock, std::function<void(std::uint64_t)> after_batch,
                  const storage::OnDamage& on_damage, const storage::OnFailure& on_failure) {
     Store store;
+    const crypto::KeyWrapper& wrapper = *key_wrapper;
     const auto store_key = must(storage::load_store_key(".", wrapper), std::string(storage::kStoreKeyPath));
     storage::EngineOptions engine_options;
     engine_options.map_size_bytes = config.vault.map_size_bytes;
@@ -119,7 +120,8 @@ Store open_store(const config::Config& config, const crypto::KeyWrapper& wrapper
         }
         store.certificates = must(load_node_certificates(".", config.routes), "certificates/");
         auto envelopes = envelope_keys(node_keys, store.certificates.envelope);
-        store.keys = std::make_unique<Keys>(std::move(node_keys), unit_keys, std::move(envelopes));
+        store.keys =
+            std::make_unique<Keys>(std::move(node_keys), unit_keys, std::move(envelopes), std::move(key_wrapper));
     }
     store.log_key = signer->verifier_key();
     store.objects = must(

@@ -25,7 +25,7 @@ public:
 config::Config read_configuration(const boundary::Arguments& arguments);
 
 // 32 bytes. The descriptor is read to its end and not kept.
-crypto::KeyWrapper read_key_wrapping_key(boundary::Descriptor descriptor);
+std::shared_ptr<const crypto::KeyWrapper> read_key_wrapping_key(boundary::Descriptor descriptor);
 
 struct Store {
     std::unique_ptr<Keys> keys;
@@ -36,7 +36,7 @@ struct Store {
 };
 // Opens everything in the current directory, the state directory. Units enrolled without a key get one. What was
 // never finished is removed. `after_batch`: as Ledger::Options.
-Store open_store(const config::Config& config, const crypto::KeyWrapper& wrapper,
+Store open_store(const config::Config& config, std::shared_ptr<const crypto::KeyWrapper> key_wrapper,
                  std::shared_ptr<const storage::Clock> clock, std::function<void(std::uint64_t)> after_batch,
                  const storage::OnDamage& on_damage, const storage::OnFailure& on_failure);
 

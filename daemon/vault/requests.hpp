@@ -1,0 +1,75 @@
+// Requests: acts that need a second person. A request holds the exact change and its digest; an approval fits that
+// digest and that request, comes from somebody else, and counts once. With the last one that is missing the change is
+// made in the same transaction, after everything was checked again against what is committed by then.
+//
+// Threads: the vault's `io`.
+// Trust:   what a request asks is an authenticated person's; a signature is verified here, over bytes made here.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "crypto/certificate.hpp"
+#include "daemon/vault/account_change.hpp"
+#include "daemon/vault/context.hpp"
+#include "daemon/vault/exchange.hpp"
+#include "daemon/vault/keys.hpp"
+#include "daemon/vault/revocation.hpp"
+#include "daemon/vault/sessions.hpp"
+#include "storage/requests.hpp"
+
+namespace xinfu::vault {
+
+class Requests {
+public:
+    static constexpr std::size_t kOpenMax = 100;  // of one applicant
+    static constexpr std::size_t kListedMax = 200;
+
+    // All outlive it. `anchors`: whom the node believes about certificates.
+    Requests(Context& context, Keys& keys, Sessions& sessions, const Revocations& revocations,
+             const std::vector<crypto::Certificate>& anchors)
+        : context_(context), keys_(keys), sessions_(sessions), revocations_(revocations), anchors_(anchors) {}
+
+    asio::awaitable<void> open(ExchangePointer exchange);
+    asio::awaitable<void> list(ExchangePointer exchange);
+    asio::awaitable<void> get(ExchangePointer exchange);
+    asio::awaitable<void> get_statement(ExchangePointer exchange);
+    asio::awaitable<void> decide(ExchangePointer exchange);
+
+private:
+    struct Found {
+        storage::RequestId id{};
+        storage::rows::ApprovalRequest row;
+    };
+    struct Deciding;
+    using Problems = std::optional<boundary::Problem>;
+
+    Result<std::variant<Found, boundary::Problem>> find(const Caller& caller, const std::string& id) const;
+    Result<bool> is_visible(const Caller& caller, const storage::rows::ApprovalRequest& row) const;
+    ChangeRules rules(const PolicySet& policies) const;
+    Result<boundary::RequestView> view(const storage::ReadTransaction& transaction, const PolicySet& policies,
+                                       const storage::RequestId& id, const storage::rows::ApprovalRequest& row,
+                                       bool whole) const;
+    Result<std::vector<storage::rows::RequestDecision>> standing_approvals(
+        const storage::ReadTransaction& transaction, const PolicySet& policies,
+        const storage::rows::ApprovalRequest& row) const;
+    Problems check_decision(const Caller& caller, const PolicySet& policies, const Found& found,
+                            const boundary::DecideRequest& said, std::string& role) const;
+    asio::awaitable<Result<Problems>> check_signature(const Caller& caller, Bytes cms, std::string statement,
+                                                      storage::rows::RequestDecision& decision);
+    Result<void> apply(storage::Batch& batch, Deciding& deciding) const;
+    asio::awaitable<void> refuse(ExchangePointer exchange, boundary::Problem why, std::string action,
+                                 storage::LeafObject object);
+
+    Context& context_;
+    Keys& keys_;
+    Sessions& sessions_;
+    const Revocations& revocations_;
+    const std::vector<crypto::Certificate>& anchors_;
+};
+
+// What an approver signs: canonical JSON of this node, this request and its digest.
+std::string approval_statement(std::string_view node, const storage::RequestId& id,
+                               const storage::rows::ApprovalRequest& row);
+
+}  // namespace xinfu::vault
