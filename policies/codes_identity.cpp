@@ -228,6 +228,10 @@ constexpr CodeText kCodes[] = {
     {"XF-2023", 429, Retry::never, "Too many open requests", "待办申请过多",
      "This account has {0} requests that are not decided, as many as it may.", "该账户已有 {0} 件待办申请，达到上限。",
      "Have some decided, or withdraw them.", "请先办理或撤回部分申请。"},
+    {"XF-2024", 403, Retry::never, "Signed by somebody else", "签名人不是审批人本人",
+     "The approval is signed, but not with a certificate of the account that hands it in.",
+     "审批声明的签名证书不属于提交审批的账户。", "Sign with your own key, and hand it in as yourself.",
+     "请使用本人私钥签名，并以本人身份提交。"},
 };
 
 }  // namespace

@@ -21,6 +21,7 @@ int run_command_line(int argc, const char* const* argv) {
     add_evidence_verbs(app, chosen);
     add_node_verbs(app, chosen);
     add_quality_verb(app, chosen);
+    add_account_verbs(app, chosen);
     add_explain_verb(app, chosen);
     add_demo_verbs(app, chosen);
 

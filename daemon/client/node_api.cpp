@@ -149,14 +149,15 @@ void NodeApi::open_session(const std::string& password, const std::string& new_p
     token_ = text_of(parse_answer(answer), "token");
 }
 
-Answer NodeApi::ask(const std::string& method, const std::string& path, const std::string& body) {
+Answer NodeApi::ask(const std::string& method, const std::string& path, const std::string& body,
+                    const std::string& type) {
     for (bool asked = false;; asked = true) {
         Headers headers;
         if (!token_.empty()) {
             headers.emplace_back("Authorization", "Bearer " + token_);
         }
         if (!body.empty()) {
-            headers.emplace_back("Content-Type", "application/json");
+            headers.emplace_back("Content-Type", type);
         }
         Answer answer = client_.request(method, path, headers, body);
         if (answer.status < 400) {
@@ -176,6 +177,10 @@ json::object NodeApi::get(const std::string& path) {
 
 Answer NodeApi::get_answer(const std::string& path) {
     return ask("GET", path, {});
+}
+
+json::object NodeApi::post_cms(const std::string& path, ByteView cms) {
+    return parse_answer(ask("POST", path, std::string(as_text(cms)), "application/cms"));
 }
 
 json::object NodeApi::post(const std::string& path, const json::object& body) {

@@ -42,6 +42,8 @@ public:
     json::object post(const std::string& path, const json::object& body);
     // Any successful answer.
     Answer get_answer(const std::string& path);
+    // POST of a CMS.
+    json::object post_cms(const std::string& path, ByteView cms);
     // Logs in, or sets a first password. Errors as the node's.
     void open_session(const std::string& password, const std::string& new_password);
     // The answer whatever it says: 4xx included.
@@ -51,7 +53,8 @@ public:
     bool reached() const { return client_.reached(); }
 
 private:
-    Answer ask(const std::string& method, const std::string& path, const std::string& body);
+    Answer ask(const std::string& method, const std::string& path, const std::string& body,
+               const std::string& type = "application/json");
 
     NodeOptions options_;
     HttpsClient client_;

@@ -77,22 +77,28 @@ crypto::SigningKey read_key(const std::string& path) {
     return std::move(*key);
 }
 
-void sign(const std::string& path, const NodeOptions& options, const crypto::Certificate& certificate,
-          const std::string& out) {
-    const crypto::SigningKey key = read_key(options.key);
-    InputFile content(path);
-    auto writer = crypto::CmsWriter::create(key, certificate, content.size(), now_seconds());
+crypto::CmsWriter make_writer(const crypto::SigningKey& key, const crypto::Certificate& certificate,
+                              std::uint64_t size) {
+    auto writer = crypto::CmsWriter::create(key, certificate, size, now_seconds());
     if (!writer) {
         throw Stop{Exit::refused,
                    {"xinfu signs with P-256 keys only: sign with `openssl cms -sign -binary -nodetach "
                     "-outform DER` and "
-                    "push the signed file",
+                    "hand in what it makes",
                     "xinfu 仅支持 P-256 密钥签名：请用 openssl cms -sign -binary -nodetach -outform DER "
                     "签名后再推送签名文件"},
                    {}};
     }
+    return std::move(*writer);
+}
+
+void sign(const std::string& path, const NodeOptions& options, const crypto::Certificate& certificate,
+          const std::string& out) {
+    const crypto::SigningKey key = read_key(options.key);
+    InputFile content(path);
+    auto writer = make_writer(key, certificate, content.size());
     OutputFile body(out);
-    body.write(writer->prefix());
+    body.write(writer.prefix());
     crypto::Sha256 digest;
     Bytes piece(kPieceBytes);
     std::uint64_t size = 0;
@@ -105,7 +111,7 @@ void sign(const std::string& path, const NodeOptions& options, const crypto::Cer
     if (size != content.size()) {
         throw Stop{Exit::usage, {path + " changed while it was read", path + " 在读取过程中发生变化"}, {}};
     }
-    auto suffix = writer->finish(digest.finish());
+    auto suffix = writer.finish(digest.finish());
     if (!suffix) {
         throw Stop{Exit::refused, {suffix.error().message(), {}}, {}};
     }
@@ -114,6 +120,23 @@ void sign(const std::string& path, const NodeOptions& options, const crypto::Cer
 }
 
 }  // namespace
+
+Bytes signed_bytes(ByteView content, const NodeOptions& options) {
+    const crypto::SigningKey key = read_key(options.key);
+    const auto certificate = crypto::Certificate::read(as_bytes(read_file(options.cert)));
+    if (!certificate) {
+        throw Stop{Exit::usage, {options.cert + ": " + certificate.error().message(), {}}, {}};
+    }
+    auto writer = make_writer(key, *certificate, content.size());
+    Bytes signed_content = writer.prefix();
+    signed_content.insert(signed_content.end(), content.begin(), content.end());
+    const auto suffix = writer.finish(crypto::sha256(content));
+    if (!suffix) {
+        throw Stop{Exit::refused, {suffix.error().message(), {}}, {}};
+    }
+    signed_content.insert(signed_content.end(), suffix->begin(), suffix->end());
+    return signed_content;
+}
 
 bool is_cms(const std::string& path) {
     // ContentInfo: a SEQUENCE that begins with an object identifier of PKCS #7.

@@ -24,6 +24,9 @@ struct SignedFile {
 // this key is used again.
 SignedFile signed_file(const std::string& path, const NodeOptions& options, const std::string& out);
 
+// A CMS SignedData with this content, signed with the key of `options`: what openssl cms -sign -nodetach makes.
+Bytes signed_bytes(ByteView content, const NodeOptions& options);
+
 // Whether the file is CMS: its outermost element, DER or BER, or PEM.
 bool is_cms(const std::string& path);
 

@@ -16,6 +16,7 @@ struct Chosen {
     bool json = false;  // errors as JSON, too
 };
 
+void add_account_verbs(CLI::App& app, Chosen& chosen);    // account, request
 void add_authority_verbs(CLI::App& app, Chosen& chosen);  // ca
 void add_demo_verbs(CLI::App& app, Chosen& chosen);       // demo
 void add_envelope_verbs(CLI::App& app, Chosen& chosen);   // envelope

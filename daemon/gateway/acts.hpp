@@ -20,6 +20,9 @@ asio::awaitable<std::optional<Response>> submit(Connection& connection, Request&
 // Uploads in parts, tus 1.0.
 asio::awaitable<std::optional<Response>> upload(Connection& connection, Request& request, Route route);
 
+// Accounts and approval requests.
+asio::awaitable<std::optional<Response>> manage(Connection& connection, Request& request, Route route);
+
 // Everything else.
 asio::awaitable<std::optional<Response>> read(Connection& connection, Request& request, Route route);
 

@@ -106,8 +106,30 @@ std::string_view act_name(Act act) {
         case Act::get_upload: return "read_upload";
         case Act::append_upload: return "append_upload";
         case Act::drop_upload: return "drop_upload";
+        case Act::list_requests: return "read_requests";
+        case Act::open_request: return "request";
+        case Act::get_request: return "read_request";
+        case Act::get_approval: return "read_approval";
+        case Act::decide_request: return "decide";
+        case Act::list_accounts: return "read_accounts";
+        case Act::get_account: return "read_account";
+        case Act::disable_account: return "disable_account";
     }
     return "other";
+}
+
+bool is_management(Act act) {
+    switch (act) {
+        case Act::list_requests:
+        case Act::open_request:
+        case Act::get_request:
+        case Act::get_approval:
+        case Act::decide_request:
+        case Act::list_accounts:
+        case Act::get_account:
+        case Act::disable_account: return true;
+        default: return false;
+    }
 }
 
 }  // namespace
@@ -351,7 +373,8 @@ asio::awaitable<std::optional<Response>> Connection::answer(Request& request, st
                 co_return render_problem(make_problem("XF-1108"));
             }
             request.turn.emplace(std::move(*turn));
-            auto acting = read(*this, request, std::move(route));
+            auto acting = is_management(route.act) ? manage(*this, request, std::move(route))
+                                                   : read(*this, request, std::move(route));
             co_return co_await std::move(acting);
         }
     }

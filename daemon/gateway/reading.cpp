@@ -10,6 +10,7 @@
 #include <boost/beast/core/string.hpp>
 
 #include "daemon/gateway/acts.hpp"
+#include "daemon/gateway/questions.hpp"
 #include "daemon/gateway/render.hpp"
 
 namespace xinfu::gateway {
@@ -18,8 +19,6 @@ namespace {
 namespace http = boost::beast::http;
 using boundary::GatewayReply;
 using boundary::GatewayRequest;
-using Answer = std::optional<Response>;
-using Call = RequestCaller::Call;
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kTextsBytesMax = std::size_t{16} << 20;    // of one answer that is held whole
@@ -28,58 +27,6 @@ constexpr std::size_t kPieceBytes = 32 * 1024;
 constexpr std::string_view kTextType = "text/plain; charset=utf-8";
 // A full tile never changes; whoever is allowed to see it may keep it.
 constexpr std::string_view kForever = "private, max-age=31536000, immutable";
-
-Response vault_gone() {
-    auto response = render_problem(make_problem("XF-6003", {}, 1));
-    response.close = true;
-    return response;
-}
-// The vault said something that does not belong here.
-Response disagreement() {
-    auto response = render_problem(make_problem("XF-9002"));
-    response.close = true;
-    return response;
-}
-
-// Asks, and takes the first reply. Empty: `response` says why there is none.
-asio::awaitable<std::optional<boundary::Envelope<GatewayReply>>> ask(Connection& connection, GatewayRequest question,
-                                                                     Call& call, Answer& response) {
-    const auto caller = connection.caller();
-    if (!caller) {
-        response = vault_gone();
-        co_return std::nullopt;
-    }
-    auto starting = caller->start(std::move(question));
-    auto started = co_await std::move(starting);
-    if (!started) {
-        response = started.error() == boundary::Errc::too_large
-                       ? render_problem(make_problem("XF-1102", {std::to_string(boundary::kPartSizeBytesMax)}))
-                       : vault_gone();
-        co_return std::nullopt;
-    }
-    call = std::move(*started);
-    auto waiting = call.next();
-    auto reply = co_await std::move(waiting);
-    if (!reply) {
-        response = vault_gone();
-        co_return std::nullopt;
-    }
-    if (reply->message.has_problem()) {
-        response = render_problem(reply->message.problem());
-        co_return std::nullopt;
-    }
-    co_return std::move(*reply);
-}
-
-// The next part of an answer under way. Empty: it broke off.
-asio::awaitable<std::optional<GatewayReply>> next_part(Call& call) {
-    auto waiting = call.next();
-    auto reply = co_await std::move(waiting);
-    if (!reply || reply->message.has_problem()) {
-        co_return std::nullopt;
-    }
-    co_return std::move(reply->message);
-}
 
 // The text parts that follow, together at most kTextsBytesMax. Empty: something else came, or nothing.
 asio::awaitable<std::optional<std::vector<std::string>>> collect_texts(Call& call, bool more) {
@@ -297,32 +244,6 @@ asio::awaitable<Answer> read_defects(Connection& connection, Request& request, G
     }
     connection.abort();
     co_return std::nullopt;
-}
-
-asio::awaitable<std::optional<std::map<std::string, std::string>>> read_json(Connection& connection, Request& request,
-                                                                             std::vector<std::string> wanted,
-                                                                             std::vector<std::string> optional,
-                                                                             Answer& response) {
-    const auto type = request.parser.get()[http::field::content_type];
-    const std::string_view media(type.data(), std::min(type.find(';'), type.size()));
-    // Also what keeps other web pages' forms from asking in the name of a console's user.
-    if (!boost::beast::iequals({media.data(), media.size()}, "application/json")) {
-        response = render_problem(make_problem("XF-1106", {"application/json"}));
-        co_return std::nullopt;
-    }
-    BodyFailure failure;
-    auto reading = connection.read_small_body(request, connection.services().limits.json_bytes, failure);
-    const auto body = co_await std::move(reading);
-    if (!body) {
-        response = std::move(failure.answer);
-        co_return std::nullopt;
-    }
-    std::string fault;
-    auto members = parse_texts(*body, wanted, optional, fault);
-    if (!members) {
-        response = render_problem(make_problem("XF-1109", {fault}));
-    }
-    co_return members;
 }
 
 asio::awaitable<Answer> query_records(Connection& connection, Request& request, std::string catalog) {

@@ -4,6 +4,7 @@
 
 #include <boost/json.hpp>
 
+#include "daemon/gateway/json_parts.hpp"
 #include "daemon/gateway/render.hpp"
 #include "policies/codes.hpp"
 #include "policies/values.hpp"
@@ -29,10 +30,6 @@ std::string_view retry_word(policies::Retry retry) {
         case policies::Retry::later: return "later";
     }
     return "never";
-}
-
-json::string safe(std::string_view text) {
-    return json::string(text);
 }
 
 json::object defect_object(const boundary::Defect& defect) {
@@ -75,14 +72,6 @@ json::object problem_object(const boundary::Problem& problem) {
         object["remedy_zh"] = safe(policies::fill_in(text->remedy_zh, arguments));
     }
     return object;
-}
-
-Response json_response(const json::object& object, unsigned status = 200) {
-    return {.status = status,
-            .content_type = "application/json",
-            .body = json::serialize(object) + "\n",
-            .headers = {},
-            .close = false};
 }
 
 Response problem_response(const boundary::Problem& problem, json::object object) {
@@ -147,13 +136,6 @@ std::string hex(std::string_view bytes) {
         text += kDigits[byte & 15];
     }
     return text;
-}
-
-json::value time_or_null(std::int64_t milliseconds) {
-    if (milliseconds == 0) {
-        return nullptr;
-    }
-    return safe(render_time(milliseconds));
 }
 
 }  // namespace

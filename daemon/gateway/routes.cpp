@@ -79,6 +79,29 @@ std::vector<Candidate> candidates(std::span<const std::string> path, bool& bad_n
         }
         return found;
     }
+    if (family == "requests" && size == 2) {
+        auto found = one("GET", Act::list_requests);
+        found.push_back({"POST", Route{.act = Act::open_request, .first = {}, .second = {}, .tile = {}}});
+        return found;
+    }
+    if (family == "requests" && size == 3 && is_identifier(path[2])) {
+        return one("GET", Act::get_request, path[2]);
+    }
+    if (family == "requests" && size == 4 && is_identifier(path[2]) && path[3] == "approval") {
+        return one("GET", Act::get_approval, path[2]);
+    }
+    if (family == "requests" && size == 4 && is_identifier(path[2]) && path[3] == "decision") {
+        return one("POST", Act::decide_request, path[2]);
+    }
+    if (family == "accounts" && size == 2) {
+        return one("GET", Act::list_accounts);
+    }
+    if (family == "accounts" && size == 3 && is_identifier(path[2])) {
+        return one("GET", Act::get_account, path[2]);
+    }
+    if (family == "accounts" && size == 4 && is_identifier(path[2]) && path[3] == "disable") {
+        return one("POST", Act::disable_account, path[2]);
+    }
     if (family == "status" && size == 2) {
         return one("GET", Act::get_status);
     }

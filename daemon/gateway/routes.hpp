@@ -37,6 +37,14 @@ enum class Act {
     get_upload,  // first: id, as in the next two
     append_upload,
     drop_upload,
+    list_requests,
+    open_request,
+    get_request,  // first: id, as in the next two
+    get_approval,
+    decide_request,
+    list_accounts,
+    get_account,  // first: id, as in the next
+    disable_account,
 };
 
 struct Route {

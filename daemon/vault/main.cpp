@@ -190,7 +190,8 @@ int run(int argc, char** argv) {
         bool draining = false;
         Budgets budgets{{config.vault.readings_per_account_hour, std::chrono::hours(1)},
                         {config.vault.acts_per_account_minute, std::chrono::minutes(1)}};
-        Requests requests(context, *store.keys, sessions, revocations, store.certificates.anchors);
+        Requests requests(context, sessions, revocations, store.certificates.anchors,
+                          [&store](const storage::UnitKeys& keys) { store.keys->add_units(keys); });
         AccountsService accounts(context, handles, sessions, revocations);
         GatewayServices services{context,
                                  handles,

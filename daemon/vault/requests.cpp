@@ -27,7 +27,8 @@ namespace verb = policies::verb;
 constexpr std::size_t kReasonBytesMax = 2000;
 
 bool is_reason(const std::string& text) {
-    return !text.empty() && text.size() <= kReasonBytesMax && crypto::is_utf8(text);
+    return !text.empty() && text.size() <= kReasonBytesMax && crypto::is_utf8(text) &&
+           std::ranges::none_of(text, [](unsigned char c) { return c < 0x20 || c == 0x7f; });
 }
 
 // The verb that lets somebody decide on requests for this act.
@@ -534,6 +535,10 @@ asio::awaitable<Result<Requests::Problems>> Requests::check_signature(const Call
         decision.set_certificate(verdict->certificate.data(), verdict->certificate.size());
         decision.set_signature(cms.data(), cms.size());
     }
+    // What is said of files there: enrolled for another account, or for none.
+    if (verdict->problem && (verdict->problem->code() == "XF-3011" || verdict->problem->code() == "XF-3012")) {
+        verdict->problem = problem("XF-2024");
+    }
     co_return Problems{std::move(verdict->problem)};
 }
 
@@ -603,7 +608,7 @@ Result<void> Requests::apply(storage::Batch& batch, Deciding& deciding) const {
                 return {};
             }
             deciding.changed = std::get<ChangedAccount>(std::move(*applied));
-            auto units = keys_.create_units(transaction, deciding.changed->units, context_.random);
+            auto units = context_.keys.create_units(transaction, deciding.changed->units, context_.random);
             if (!units) {
                 return units.error();
             }
@@ -702,7 +707,7 @@ asio::awaitable<void> Requests::decide(ExchangePointer exchange) {
         co_return;
     }
     if (deciding->changed) {
-        keys_.add_units(deciding->units);
+        on_units_(deciding->units);
         if (!deciding->changed->opened) {
             sessions_.end_all(deciding->changed->id);  // whoever it is logs in to what it may now
         }

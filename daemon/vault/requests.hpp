@@ -6,7 +6,9 @@
 // Trust:   what a request asks is an authenticated person's; a signature is verified here, over bytes made here.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "crypto/certificate.hpp"
@@ -25,10 +27,16 @@ public:
     static constexpr std::size_t kOpenMax = 100;  // of one applicant
     static constexpr std::size_t kListedMax = 200;
 
-    // All outlive it. `anchors`: whom the node believes about certificates.
-    Requests(Context& context, Keys& keys, Sessions& sessions, const Revocations& revocations,
-             const std::vector<crypto::Certificate>& anchors)
-        : context_(context), keys_(keys), sessions_(sessions), revocations_(revocations), anchors_(anchors) {}
+    // All outlive it. `anchors`: whom the node believes about certificates. `on_units`: what takes keys that were made
+    // for new units, once they are committed.
+    Requests(Context& context, Sessions& sessions, const Revocations& revocations,
+             const std::vector<crypto::Certificate>& anchors,
+             std::function<void(const storage::UnitKeys& keys)> on_units)
+        : context_(context),
+          sessions_(sessions),
+          revocations_(revocations),
+          anchors_(anchors),
+          on_units_(std::move(on_units)) {}
 
     asio::awaitable<void> open(ExchangePointer exchange);
     asio::awaitable<void> list(ExchangePointer exchange);
@@ -62,10 +70,10 @@ private:
                                  storage::LeafObject object);
 
     Context& context_;
-    Keys& keys_;
     Sessions& sessions_;
     const Revocations& revocations_;
     const std::vector<crypto::Certificate>& anchors_;
+    std::function<void(const storage::UnitKeys&)> on_units_;
 };
 
 // What an approver signs: canonical JSON of this node, this request and its digest.

@@ -437,6 +437,8 @@ public:
         : budgets_{{context.config.vault.readings_per_account_hour, std::chrono::hours(1)},
                    {context.config.vault.acts_per_account_minute, std::chrono::minutes(1)}},
           uploads_(context, [this](ExchangePointer exchange) { return services_.accept_submission(exchange); }),
+          requests_(context, sessions, revocations, anchors_, [](const storage::UnitKeys&) {}),
+          accounts_(context, handles, sessions, revocations),
           services_{context,
                     handles,
                     revocations,
@@ -450,6 +452,8 @@ public:
                         static_cast<void>((co_await std::move(answering)).has_value());
                     },
                     uploads_,
+                    requests_,
+                    accounts_,
                     [] { return boundary::StatusView{}; },
                     [] { return true; },
                     [] { return false; }} {
@@ -490,6 +494,9 @@ public:
 private:
     Budgets budgets_;
     Uploads uploads_;
+    std::vector<crypto::Certificate> anchors_;
+    Requests requests_;
+    AccountsService accounts_;
     GatewayServices services_;
     std::unique_ptr<boundary::BlockingChannel> ours_;
     std::shared_ptr<GatewayEndpoint> endpoint_;

@@ -1,0 +1,256 @@
+#include "daemon/gateway/management_json.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/json.hpp>
+
+#include "daemon/gateway/json_parts.hpp"
+#include "daemon/tls/context.hpp"
+
+namespace xinfu::gateway {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t kJsonDepthMax = 6;
+constexpr std::size_t kTextBytesMax = 16 * 1024;  // of one member: a certificate, PEM
+constexpr std::size_t kListMax = 1000;
+
+// Members of one object, each asked for once; what nobody asked for is a fault.
+class Members {
+public:
+    Members(const json::value& value, std::string& fault) : fault_(fault) {
+        if (value.is_object()) {
+            object_ = &value.as_object();
+        } else {
+            fault_ = "an object is expected";
+        }
+    }
+    std::string text(std::string_view name, bool required = true) {
+        const auto* member = find(name, required);
+        if (member == nullptr) {
+            return {};
+        }
+        if (!member->is_string() || member->as_string().size() > kTextBytesMax) {
+            fault_ = name;
+            return {};
+        }
+        return std::string(member->as_string());
+    }
+    std::vector<std::string> texts(std::string_view name) {
+        std::vector<std::string> list;
+        const auto* member = find(name, false);
+        if (member == nullptr) {
+            return list;
+        }
+        if (!member->is_array() || member->as_array().size() > kListMax) {
+            fault_ = name;
+            return list;
+        }
+        for (const auto& one : member->as_array()) {
+            if (!one.is_string() || one.as_string().size() > kTextBytesMax) {
+                fault_ = name;
+                return list;
+            }
+            list.emplace_back(one.as_string());
+        }
+        return list;
+    }
+    const json::value* find(std::string_view name, bool required) {
+        const auto* member = object_ != nullptr ? object_->if_contains(name) : nullptr;
+        if (member != nullptr) {
+            ++asked_;
+        } else if (required && fault_.empty()) {
+            fault_ = name;
+        }
+        return member;
+    }
+    void finish() {
+        if (fault_.empty() && object_ != nullptr && asked_ != object_->size()) {
+            fault_ = "a member that is not known";
+        }
+    }
+
+private:
+    const json::object* object_ = nullptr;
+    std::size_t asked_ = 0;
+    std::string& fault_;
+};
+
+template <class Field>
+void copy(std::vector<std::string> list, Field& field) {
+    for (auto& one : list) {
+        *field.Add() = std::move(one);
+    }
+}
+
+void parse_form(const json::value& value, boundary::AccountForm& form, std::string& fault) {
+    Members members(value, fault);
+    form.set_kind(members.text("kind"));
+    form.set_unit(members.text("unit"));
+    form.set_unit_name(members.text("unit_name"));
+    form.set_name(members.text("name"));
+    form.set_post(members.text("post", false));
+    form.set_phone(members.text("phone", false));
+    copy(members.texts("roles"), *form.mutable_roles());
+    copy(members.texts("catalogs"), *form.mutable_catalogs());
+    copy(members.texts("units"), *form.mutable_units());
+    copy(members.texts("sources"), *form.mutable_sources());
+    form.set_valid_until(members.text("valid_until", false));
+    for (const auto& pem : members.texts("certificates")) {
+        const auto certificates = tls::certificates_from_pem(pem);
+        if (!certificates || certificates->size() != 1) {
+            fault = "certificates";
+            return;
+        }
+        form.add_certificates(std::string(as_text(certificates->front())));
+    }
+    members.finish();
+}
+
+json::array texts(const google::protobuf::RepeatedPtrField<std::string>& list) {
+    json::array array;
+    for (const auto& text : list) {
+        array.push_back(safe(text));
+    }
+    return array;
+}
+
+json::object request_object(const boundary::RequestView& view) {
+    json::object object{{"id", safe(view.id())},
+                        {"act", safe(view.act())},
+                        {"state", safe(view.state())},
+                        {"applicant", safe(view.applicant())},
+                        {"unit", safe(view.unit())},
+                        {"object", safe(view.object())},
+                        {"reason", safe(view.reason())},
+                        {"digest", safe(view.digest())},
+                        {"created", time_or_null(view.created_ms())},
+                        {"expires", time_or_null(view.expires_ms())},
+                        {"leaf", view.leaf()},
+                        {"strength", safe(view.strength())},
+                        {"approvers", view.approvers()},
+                        {"missing", view.missing()}};
+    json::array decisions;
+    for (const auto& decision : view.decisions()) {
+        decisions.push_back({{"account", safe(decision.account())},
+                             {"role", safe(decision.role())},
+                             {"decision", decision.approves() ? "approve" : "reject"},
+                             {"strength", safe(decision.strength())},
+                             {"reason", safe(decision.reason())},
+                             {"time", time_or_null(decision.time_ms())},
+                             {"leaf", decision.leaf()}});
+    }
+    object["decisions"] = std::move(decisions);
+    if (!view.change().empty()) {
+        // As text, not as an object: its digest is over these very bytes.
+        object["change"] = safe(view.change());
+        json::array differences;
+        for (const auto& difference : view.differences()) {
+            differences.push_back({{"field", safe(difference.field())},
+                                   {"before", safe(difference.before())},
+                                   {"after", safe(difference.after())}});
+        }
+        object["differences"] = std::move(differences);
+    }
+    if (!view.receipt().empty()) {
+        object["receipt"] = safe(view.receipt());
+    }
+    return object;
+}
+
+json::object account_object(const boundary::AccountView& view) {
+    json::object object{{"id", safe(view.id())},
+                        {"kind", safe(view.kind())},
+                        {"state", safe(view.state())},
+                        {"unit", safe(view.unit())},
+                        {"unit_name", safe(view.unit_name())},
+                        {"name", safe(view.name())},
+                        {"roles", texts(view.roles())},
+                        {"valid_until", safe(view.valid_until())},
+                        {"created", time_or_null(view.created_ms())},
+                        {"approval", safe(view.approval())}};
+    if (view.certificates().empty()) {
+        return object;
+    }
+    object["post"] = safe(view.post());
+    object["phone"] = safe(view.phone());
+    object["catalogs"] = texts(view.catalogs());
+    object["units"] = texts(view.units());
+    object["sources"] = texts(view.sources());
+    json::array certificates;
+    for (const auto& certificate : view.certificates()) {
+        certificates.push_back({{"digest", safe(certificate.digest())},
+                                {"subject", safe(certificate.subject())},
+                                {"not_after", time_or_null(certificate.not_after_ms())},
+                                {"revoked", certificate.revoked()}});
+    }
+    object["certificates"] = std::move(certificates);
+    return object;
+}
+
+}  // namespace
+
+std::optional<boundary::OpenRequest> parse_request(std::string_view body, std::string& fault) {
+    json::parse_options options;
+    options.max_depth = kJsonDepthMax;
+    boost::system::error_code error;
+    const auto value = json::parse(body, error, {}, options);
+    if (error) {
+        fault = "an object is expected";
+        return std::nullopt;
+    }
+    boundary::OpenRequest request;
+    Members members(value, fault);
+    request.set_act(members.text("act"));
+    request.set_reason(members.text("reason"));
+    request.set_account(members.text("account", false));
+    if (const auto* form = members.find("form", true); form != nullptr && fault.empty()) {
+        parse_form(*form, *request.mutable_form(), fault);
+    }
+    members.finish();
+    if (!fault.empty()) {
+        return std::nullopt;
+    }
+    return request;
+}
+
+Response render_request(const boundary::RequestView& view, unsigned status) {
+    auto response = json_response(request_object(view), status);
+    if (status == 201) {
+        response.headers.emplace_back("Location", "/v1/requests/" + view.id());
+    }
+    return response;
+}
+
+Response render_requests(const std::vector<boundary::RequestView>& views) {
+    json::array requests;
+    for (const auto& view : views) {
+        requests.push_back(request_object(view));
+    }
+    return json_response({{"requests", std::move(requests)}});
+}
+
+Response render_account(const boundary::AccountView& view) {
+    return json_response(account_object(view));
+}
+
+Response render_accounts(const std::vector<boundary::AccountView>& views) {
+    json::array accounts;
+    for (const auto& view : views) {
+        accounts.push_back(account_object(view));
+    }
+    return json_response({{"accounts", std::move(accounts)}});
+}
+
+Response render_clearance(const boundary::ClearanceSlip& slip) {
+    return json_response({{"account", account_object(slip.account())},
+                          {"requests", texts(slip.requests())},
+                          {"sessions", slip.sessions()},
+                          {"connections", slip.connections()},
+                          {"time", time_or_null(slip.time_ms())},
+                          {"receipt", safe(slip.receipt())}});
+}
+
+}  // namespace xinfu::gateway

@@ -1,0 +1,299 @@
+"""Acts that need a second person, from the form to the account that works: APR-01, APR-06, ROL-01, ROL-02, ROL-03, IDN-05, ACC-02,
+ACC-03, PTH-01. With stock openssl and curl, and with the command."""
+import datetime
+import hashlib
+import json
+import time
+import unittest
+
+from tests.support.demo import XINFU, DemoCase, receipt_leaf, run
+from tests.support.records import credit_code
+
+
+class Approvals(DemoCase):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.tokens = {}
+        cls.unit = cls.organisation("DEPT")
+
+    @classmethod
+    def organisation(cls, who):
+        text = run("openssl", "x509", "-in", cls.demo[who + "_CERT"], "-noout", "-subject", "-nameopt", "sep_multiline,utf8,sname")
+        return next(line.split("=", 1)[1] for line in text.stdout.decode().split("\n")
+                    if line.strip().startswith("organizationIdentifier"))
+
+    def issue(self, name, unit=None, number=None):
+        """A person's certificate, or without a number a machine's."""
+        key, request, cert = (self.demo.path(suffix=s) for s in (".key", ".csr", ".pem"))
+        subject = f"/C=CN/O=测试单位/organizationIdentifier={unit or self.unit}" + (f"/serialNumber={number}" if number else "")
+        run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-utf8", "-keyout", key,
+            "-out", request, "-subj", f"{subject}/CN={name}")
+        run(XINFU, "ca", "issue", "--dir", self.demo.dir / "ca", "--csr", request, "--out", cert)
+        self.demo.env[f"XINFU_{name}_CERT"], self.demo.env[f"XINFU_{name}_KEY"] = str(cert), str(key)
+        self.demo.env[f"XINFU_{name}_PASSWORD"] = "correct horse battery"
+        return cert.read_text()
+
+    def form(self, name, roles=(), number=None, unit=None, **more):
+        person = number is not None
+        roles = roles or (["viewer"] if person else ["submitter"])
+        form = {"kind": "person" if person else "machine", "unit": unit or self.unit, "unit_name": "测试单位", "name": name,
+                "roles": list(roles), "certificates": [self.issue(name, unit, number)]}
+        if person:
+            form |= {"post": "科员", "phone": "0000-0000000",
+                     "valid_until": (datetime.date.today() + datetime.timedelta(days=300)).isoformat()}
+        return form | more
+
+    def ask(self, who, path, *options):
+        """As this person, logging in once."""
+        if who not in self.tokens:
+            self.tokens[who] = self.demo.session(who)
+        answer = self.demo.as_person(who, path, *options, token=self.tokens[who])
+        if answer.status == 401:
+            self.tokens[who] = self.demo.session(who)
+            answer = self.demo.as_person(who, path, *options, token=self.tokens[who])
+        return answer
+
+    def post(self, who, path, body):
+        return self.ask(who, path, "--json", "@" + str(self.demo.path(json.dumps(body).encode(), ".json")))
+
+    def request(self, form, who="SECURITY_ADMIN", reason="登记新账户", **more):
+        return self.post(who, "/v1/requests", {"act": "account", "reason": reason, "form": form, **more})
+
+    def opened(self, form, **more):
+        answer = self.request(form, **more)
+        self.assertEqual(answer.status, 201, answer)
+        return answer.json
+
+    def sign_approval(self, id, signer, reader=None):
+        """What an approver does with curl and openssl."""
+        statement = self.ask(reader or signer, f"/v1/requests/{id}/approval")
+        self.assertEqual(statement.status, 200, statement)
+        return self.demo.sign(statement.body, signer)
+
+    def approve(self, id, who="SYSTEM_ADMIN", signed=None):
+        signed = signed or self.sign_approval(id, who)
+        return self.ask(who, f"/v1/requests/{id}/decision", "-H", "Content-Type: application/cms", "--data-binary", f"@{signed}")
+
+    def enrolled(self, name, **more):
+        request = self.opened(self.form(name, **more))
+        answer = self.approve(request["id"])
+        self.assertEqual(answer.status, 200, answer)
+        self.assertEqual(answer.json["state"], "executed")
+        return answer.json["object"]
+
+    def leaves_of(self, action, **wanted):
+        return [leaf for leaf in self.demo.leaves() if leaf["action"] == action and
+                all(leaf.get(key) == value for key, value in wanted.items())]
+
+    # ---- the way of a form ------------------------------------------------------------------------------
+    def test_an_account_exists_only_once_another_person_has_signed(self):
+        """APR-06, ACC-02: and then it works: a machine of a unit that the node has never seen hands in and is receipted."""
+        unit = "112199000000077" + "7"
+        unit = credit_code(70077)
+        form = self.form("NEWDEPT", ["submitter"], unit=unit)
+        request = self.opened(form)
+        self.assertEqual((request["state"], request["missing"], request["strength"]), ("open", 1, "signature"))
+        self.assertEqual(hashlib.sha256(request["change"].encode()).hexdigest(), request["digest"])
+        self.assertIn({"field": "roles", "before": "", "after": "submitter"}, request["differences"])
+        self.demo.verify_receipt(request["receipt"])
+        self.assertProblem(self.demo.curl("/v1/status", who="NEWDEPT"), 401, "XF-1001")
+        answer = self.approve(request["id"])
+        self.assertEqual(answer.status, 200, answer)
+        decided = answer.json
+        self.assertEqual((decided["state"], decided["missing"]), ("executed", 0))
+        leaf = receipt_leaf(decided["receipt"])
+        self.assertEqual((leaf["action"], leaf["object"]["id"], leaf["object"]["digest"], leaf["role"]),
+                         ("approve_request", request["id"], request["digest"], "system_administrator"))
+        effects = self.leaves_of("open_account", approval=request["id"])
+        self.assertEqual([effect["object"]["id"] for effect in effects], [decided["object"]])
+        self.assertEqual(self.demo.curl("/v1/status", who="NEWDEPT").status, 200)
+        rows = self.demo.csv([self.demo.row(CF_CFJGDM=unit, CF_SJLYDM=unit)])
+        taken = self.demo.submit(rows, who="NEWDEPT")
+        self.assertEqual(taken.status, 201, taken)
+        # Its key survives a restart of the vault.
+        self.demo.kill("vault")
+        again = self.demo.submit(self.demo.csv([self.demo.row(CF_CFJGDM=unit, CF_SJLYDM=unit)]), who="NEWDEPT")
+        self.assertEqual(again.status, 201, again)
+
+    def test_the_command_does_the_same(self):
+        form = self.form("BYCOMMAND", number="made-up-0001")
+        certificate = form.pop("certificates")[0]
+        path = self.demo.path(json.dumps(form).encode(), ".json")
+        pem = self.demo.path(certificate.encode(), ".pem")
+
+        def xinfu(who, *words, check=True):
+            password = self.demo.path(self.demo[who + "_PASSWORD"].encode())
+            return run(XINFU, *words, "--url", self.demo["CITY_URL"], "--ca", self.demo["CA"], "--cert", self.demo[who + "_CERT"],
+                       "--key", self.demo[who + "_KEY"], "--password-file", password, check=check)
+        asked = xinfu("SECURITY_ADMIN", "account", "request", "--form", path, "--certificate", pem, "--reason", "new", "--json")
+        request = json.loads(asked.stdout)
+        listed = xinfu("APPROVER", "request", "list").stdout.decode()
+        self.assertIn(request["id"], listed)
+        receipt = self.demo.path(suffix=".receipt")
+        wrong = xinfu("APPROVER", "request", "approve", request["id"], "--digest", "0" * 64, check=False)
+        self.assertEqual(wrong.returncode, 1, wrong)
+        told = xinfu("APPROVER", "request", "approve", request["id"], "--digest", request["digest"], "--receipt", receipt)
+        self.assertIn("executed", told.stdout.decode())
+        self.demo.verify_receipt(receipt.read_bytes())
+        account = json.loads(xinfu("SECURITY_ADMIN", "account", "list", "--json").stdout)["accounts"]
+        mine = [one for one in account if one["name"] == "BYCOMMAND"]
+        self.assertEqual([(one["roles"], one["approval"]) for one in mine], [(["viewer"], request["id"])])
+        slip = xinfu("SECURITY_ADMIN", "account", "leave", mine[0]["id"], "--reason", "moved").stdout.decode()
+        self.assertIn("CLEARANCE SLIP", slip)
+
+    # ---- whoever tries to do it alone ---------------------------------------------------------------------
+    def test_nobody_approves_of_their_own_request(self):
+        """APR-01: not the applicant, not with a right to decide; withdrawing is theirs."""
+        request = self.opened(self.form("OWNWISH"))
+        self.assertProblem(self.approve(request["id"], "SECURITY_ADMIN"), 403, "XF-2012")
+        gone = self.post("SECURITY_ADMIN", f"/v1/requests/{request['id']}/decision", {"decision": "reject", "reason": "withdrawn"})
+        self.assertEqual((gone.status, gone.json["state"]), (200, "rejected"), gone)
+        self.assertProblem(self.approve(request["id"]), 409, "XF-2014")
+        refused = self.leaves_of("approve_request", code="XF-2012")
+        self.assertEqual([leaf["object"]["id"] for leaf in refused], [request["id"]])
+
+    def test_a_second_account_of_one_person_is_refused(self):
+        """ROL-02: so roles that exclude each other always meet in one account; whoever would approve of themself, too."""
+        self.enrolled("FIRST", number="made-up-0002")
+        second = self.form("SECOND", ["auditor"], number="made-up-0002")
+        self.assertProblem(self.request(second), 409, "XF-2019")
+        both = self.form("BOTH", ["approver", "auditor"], number="made-up-0003")
+        self.assertProblem(self.request(both), 409, "XF-2010")
+        self.assertTrue(self.leaves_of("request", code="XF-2019"))
+        # Two requests for one person, both open: the second meets what the first has done.
+        one, two = (self.opened(self.form(name, number="made-up-0004")) for name in ("TWIN1", "TWIN2"))
+        self.assertEqual(self.approve(one["id"]).status, 200)
+        self.assertProblem(self.approve(two["id"]), 409, "XF-2019")
+
+    def test_a_signature_over_anything_else_approves_of_nothing(self):
+        """APR-01: one byte, another request, another's signature, a reply of another's statement."""
+        request, other = (self.opened(self.form(name)) for name in ("EXACT", "OTHER"))
+        statement = self.ask("SYSTEM_ADMIN", f"/v1/requests/{request['id']}/approval").body
+        for at in (0, len(statement) // 2, len(statement) - 1):
+            bent = statement[:at] + bytes([statement[at] ^ 1]) + statement[at + 1:]
+            self.assertProblem(self.approve(request["id"], signed=self.demo.sign(bent, "SYSTEM_ADMIN")), 409, "XF-2016")
+        self.assertProblem(self.approve(request["id"], signed=self.demo.sign(statement + b"\n", "SYSTEM_ADMIN")), 409, "XF-2016")
+        self.assertProblem(self.approve(request["id"], signed=self.sign_approval(other["id"], "SYSTEM_ADMIN")), 409, "XF-2016")
+        answer = self.approve(request["id"], signed=self.demo.sign(statement, "SECURITY_ADMIN"))
+        self.assertProblem(answer, 403, "XF-2024")
+        rubbish = self.demo.path(b"\x30\x80rubbish")
+        self.assertEqual(self.approve(request["id"], signed=rubbish).status // 100, 4)
+        # A session is not enough where the pack says signature.
+        body = {"decision": "approve", "digest": request["digest"], "password": self.demo["SYSTEM_ADMIN_PASSWORD"]}
+        self.assertProblem(self.post("SYSTEM_ADMIN", f"/v1/requests/{request['id']}/decision", body), 403, "XF-2017")
+        self.assertEqual(self.ask("SYSTEM_ADMIN", f"/v1/requests/{request['id']}").json["state"], "open")
+
+    def test_an_approval_counts_once(self):
+        request = self.opened(self.form("ONCE"))
+        signed = self.sign_approval(request["id"], "SYSTEM_ADMIN")
+        self.assertEqual(self.approve(request["id"], signed=signed).status, 200)
+        self.assertProblem(self.approve(request["id"], signed=signed), 409, "XF-2014")
+        self.assertEqual(len(self.leaves_of("open_account", approval=request["id"])), 1)
+
+    def test_a_request_from_before_another_change_is_void(self):
+        account = self.enrolled("CHANGING", number="made-up-0005")
+        form = self.form("CHANGING", ["viewer"], number="made-up-0005", phone="1")
+        del form["certificates"]
+        one, two = (self.opened(form | {"phone": phone}, account=account) for phone in ("11", "22"))
+        self.assertEqual(one["differences"], [{"field": "phone", "before": "0000-0000000", "after": "11"}])
+        self.assertEqual(self.approve(one["id"]).status, 200)
+        self.assertProblem(self.approve(two["id"]), 409, "XF-2021")
+        self.assertEqual(self.ask("AUDITOR", f"/v1/accounts/{account}").json["phone"], "11")
+
+    # ---- who may see and decide ------------------------------------------------------------------------------
+    def test_others_do_not_even_learn_of_it(self):
+        """ROL-03: another unit's request is like one that is not there, and lists leave it out."""
+        request = self.opened(self.form("FOREIGN", ["submitter"], unit=credit_code(70078)))
+        self.assertProblem(self.ask("APPROVER", f"/v1/requests/{request['id']}"), 404, "XF-2005")
+        self.assertProblem(self.ask("APPROVER", f"/v1/requests/{'0' * 32}"), 404, "XF-2005")
+        self.assertProblem(self.ask("APPROVER", f"/v1/requests/{request['id']}/approval"), 404, "XF-2005")
+        listed = [one["id"] for one in self.ask("APPROVER", "/v1/requests").json["requests"]]
+        self.assertNotIn(request["id"], listed)
+        self.assertIn(request["id"], [one["id"] for one in self.ask("AUDITOR", "/v1/requests").json["requests"]])
+        signed = self.sign_approval(request["id"], "APPROVER", reader="AUDITOR")
+        self.assertProblem(self.approve(request["id"], "APPROVER", signed), 404, "XF-2005")
+
+    def test_roles_without_the_right_are_refused(self):
+        """ROL-01, ROL-02: an auditor changes nothing, the data administrator grants nothing."""
+        form = self.form("NOBODYS")
+        for who in ("AUDITOR", "DATA_ADMIN", "SYSTEM_ADMIN", "APPROVER", "VIEWER"):
+            self.assertProblem(self.request(form, who), 403, "XF-2001")
+        request = self.opened(form)
+        self.assertProblem(self.approve(request["id"], "AUDITOR"), 403, "XF-2001")
+        for who in ("DATA_ADMIN", "VIEWER"):
+            self.assertProblem(self.ask(who, "/v1/requests"), 403, "XF-2001")
+            self.assertProblem(self.ask(who, "/v1/accounts"), 403, "XF-2001")
+        account = self.enrolled("VICTIM")
+        for who in ("AUDITOR", "DATA_ADMIN", "APPROVER", "VIEWER"):
+            self.assertProblem(self.post(who, f"/v1/accounts/{account}/disable", {"reason": "x"}), 403, "XF-2001")
+
+    def test_a_form_that_is_not_complete_is_refused(self):
+        """ACC-02, IDN-05: each with the member that is at fault, and nothing kept."""
+        good = self.form("COMPLETE", number="made-up-0006")
+        for member, value, code in (
+                ("unit", "112199000000000199", "XF-2018"), ("post", "", "XF-2018"), ("phone", "", "XF-2018"),
+                ("roles", [], "XF-2018"), ("roles", ["emperor"], "XF-2018"), ("roles", ["submitter"], "XF-2018"),
+                ("catalogs", ["no-such"], "XF-2018"), ("valid_until", "", "XF-2018"), ("valid_until", "2020-01-01", "XF-2018"),
+                ("valid_until", "2199-01-01", "XF-2018"), ("sources", ["10.0.0.0/33"], "XF-2018"), ("units", [self.unit], "XF-2018"),
+                ("certificates", [], "XF-2018"), ("kind", "ghost", "XF-2018")):
+            answer = self.request(good | {member: value})
+            problem = self.assertProblem(answer, 422, code)
+            self.assertIn(f'"{member}"', problem["detail"], (member, value))
+        self.assertProblem(self.request(good | {"guest": True}), 400, "XF-1109")
+        self.assertProblem(self.request(good, reason=""), 400, "XF-1117")
+        stranger = self.demo.path(suffix=".pem")
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", "/dev/null", "-out",
+            stranger, "-subj", "/C=CN/serialNumber=made-up-0006/CN=self")
+        self.assertProblem(self.request(good | {"certificates": [stranger.read_text()]}), 422, "XF-2020")
+        elsewhere = self.issue("ELSEWHERE", credit_code(70079), "made-up-0006")
+        self.assertProblem(self.request(good | {"certificates": [elsewhere]}), 422, "XF-2020")
+        taken = open(self.demo["APPROVER_CERT"], encoding="ascii").read()
+        self.assertProblem(self.request(good | {"certificates": [taken]}), 409, "XF-2019")
+
+    # ---- what an account may -------------------------------------------------------------------------------------
+    def test_an_account_is_bound_to_its_catalogs_and_addresses(self):
+        """ROL-01, PTH-01: what the form narrows stays narrow whatever the role grants."""
+        self.enrolled("NARROW", roles=["submitter"], catalogs=["administrative-licence"], sources=["127.0.0.0/30"])
+        self.assertEqual(self.demo.curl("/v1/status", who="NARROW").status, 200)
+        self.assertProblem(self.demo.submit(self.demo.penalties(1), who="NARROW"), 403, "XF-2001")
+        far = self.demo.curl("/v1/status", "--interface", "127.0.0.9", who="NARROW")
+        self.assertProblem(far, 403, "XF-1020")
+        self.assertEqual(self.demo.curl("/v1/status", "--interface", "127.0.0.2", who="NARROW").status, 200)
+
+    def test_whoever_leaves_is_out_at_once(self):
+        """ACC-03: the session, the certificate, open requests; the slip says what there was; the account can come back."""
+        account = self.enrolled("LEAVER", roles=["security_administrator"], number="made-up-0007")
+        pending = self.opened(self.form("HERWISH"), who="LEAVER")
+        self.assertEqual(self.ask("LEAVER", "/v1/status").status, 200)
+        begin = time.monotonic()
+        answer = self.post("SYSTEM_ADMIN", f"/v1/accounts/{account}/disable", {"reason": "调离"})
+        self.assertEqual(answer.status, 200, answer)
+        slip = answer.json
+        self.assertEqual((slip["account"]["roles"], slip["requests"], slip["sessions"]),
+                         (["security_administrator"], [pending["id"]], 1))
+        self.demo.verify_receipt(slip["receipt"])
+        refused = self.demo.as_person("LEAVER", "/v1/status", token=self.tokens["LEAVER"])
+        self.assertLess(time.monotonic() - begin, 1.5)
+        self.assertProblem(refused, 403, "XF-1004")
+        self.assertProblem(self.approve(pending["id"]), 409, "XF-2014")
+        self.assertEqual(self.ask("AUDITOR", f"/v1/accounts/{account}").json["state"], "disabled")
+        form = self.form("LEAVER", ["viewer"], number="made-up-0007")
+        back = self.opened(form, account=account)
+        self.assertIn({"field": "state", "before": "disabled", "after": "active"}, back["differences"])
+        self.assertEqual(self.approve(back["id"]).status, 200)
+        self.assertEqual(self.demo.as_person("LEAVER", "/v1/status", token=self.demo.session("LEAVER")).status, 200)
+
+    def test_what_happened_is_in_the_log_and_the_log_is_whole(self):
+        request = self.opened(self.form("LOGGED"))
+        self.approve(request["id"])
+        asked = self.leaves_of("request", result="pending")
+        self.assertIn(request["digest"], [leaf["object"]["digest"] for leaf in asked])
+        text = json.dumps(self.demo.leaves(), ensure_ascii=False)
+        for secret in ("登记新账户", "0000-0000000", "科员", "made-up-000"):
+            self.assertNotIn(secret, text)
+        self.demo.log_verify()
+
+
+if __name__ == "__main__":
+    unittest.main()
