@@ -225,7 +225,7 @@ constexpr CodeText kCodes[] = {
     {"XF-2022", 403, Retry::never, "No rule for such requests", "没有相应的审批规则",
      "The access pack in force has no approval rule for {0}.", "现行权限策略没有关于 {0} 的审批规则。",
      "Have an access pack activated that names it.", "请先启用包含该规则的权限策略。"},
-    {"XF-2023", 429, Retry::never, "Too many open requests", "待办申请过多",
+    {"XF-2023", 429, Retry::later, "Too many open requests", "待办申请过多",
      "This account has {0} requests that are not decided, as many as it may.", "该账户已有 {0} 件待办申请，达到上限。",
      "Have some decided, or withdraw them.", "请先办理或撤回部分申请。"},
     {"XF-2024", 403, Retry::never, "Signed by somebody else", "签名人不是审批人本人",
