@@ -77,6 +77,7 @@ public:
     std::optional<Clock::time_point> waits_since() const { return waits_since_; }
     bool is_idle() const { return idle_; }  // between two requests
     std::uint64_t id() const { return id_; }
+    const std::string& handle() const { return handle_; }  // empty until introduced
     const boundary::SourceAddress& source() const { return source_; }
     // Its requests, until the connection ends.
     asio::awaitable<void> run();

@@ -35,6 +35,15 @@ void OpenConnections::remove(const Pointer& connection) {
     }
 }
 
+OpenConnections::Pointer OpenConnections::find(std::string_view handle) const {
+    for (const auto& [id, connection] : all_) {
+        if (connection->is_known() && connection->handle() == handle) {
+            return connection;
+        }
+    }
+    return nullptr;
+}
+
 void OpenConnections::drain() {
     for (const auto& [id, connection] : all_) {
         connection->drain();

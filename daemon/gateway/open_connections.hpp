@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "daemon/gateway/connection.hpp"
 
@@ -31,6 +32,8 @@ public:
     // It is known now whose it is.
     void introduced(const Pointer& connection);
     void remove(const Pointer& connection);
+    // Null: it is not here, or nobody known's.
+    Pointer find(std::string_view handle) const;
 
     bool empty() const { return all_.empty(); }
     void drain();  // Connection::drain() for all

@@ -127,6 +127,7 @@ void Server::show_status(bool linked) {
     if (linked) {
         ++metrics_.vault_links_total;
         service_.status("serving");
+        asio::co_spawn(io_, watch_ended(vault_.current()), asio::detached);
     } else {
         service_.status("waiting for the vault");
         service_.log(boundary::Level::warning, "the vault's connection ended");
@@ -247,6 +248,29 @@ asio::awaitable<void> Server::tell_refusals() {
             const auto told = co_await std::move(telling);
             if (!told) {
                 refusals_.put_back(refusal);
+            }
+        }
+    }
+}
+
+asio::awaitable<void> Server::watch_ended(LinkPointer link) {
+    if (!link) {
+        co_return;
+    }
+    boundary::GatewayRequest request;
+    request.mutable_watch_ended();
+    auto starting = link->requests->start(std::move(request));
+    auto call = co_await std::move(starting);
+    for (bool more = call.has_value(); more;) {
+        auto waiting = call->next();
+        const auto reply = co_await std::move(waiting);
+        more = reply && reply->message.has_ended() && reply->message.more();
+        if (!more) {
+            break;
+        }
+        for (const auto& handle : reply->message.ended().handles()) {
+            if (const auto connection = connections_.find(handle)) {
+                connection->abort();
             }
         }
     }

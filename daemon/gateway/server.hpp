@@ -41,6 +41,8 @@ private:
     asio::awaitable<void> serve_metrics(asio::ip::tcp::socket socket);
     asio::awaitable<std::string> vault_metrics(bool& ready);
     asio::awaitable<void> tell_refusals();
+    // Closes the connections that the vault says have ended, for as long as the link lasts.
+    asio::awaitable<void> watch_ended(LinkPointer link);
     asio::awaitable<void> watch_drain(std::chrono::steady_clock::time_point deadline);
     void show_status(bool linked);
 

@@ -280,7 +280,9 @@ asio::awaitable<void> AccountsService::disable(ExchangePointer exchange) {
         co_return;
     }
     done->slip.set_sessions(static_cast<std::uint32_t>(sessions_.end_all(said.id())));
-    done->slip.set_connections(static_cast<std::uint32_t>(handles_.remove_account(said.id()).size()));
+    const auto handles = handles_.remove_account(said.id());
+    ended_.tell(context_, handles);
+    done->slip.set_connections(static_cast<std::uint32_t>(handles.size()));
     auto receipt = make_receipt(context_.ledger, done->leaf, done->entry, *committed);
     if (!receipt) {
         auto answering = answer_error(exchange, receipt.error());

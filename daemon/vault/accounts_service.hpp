@@ -5,6 +5,7 @@
 #pragma once
 
 #include "daemon/vault/context.hpp"
+#include "daemon/vault/ended_connections.hpp"
 #include "daemon/vault/exchange.hpp"
 #include "daemon/vault/handles.hpp"
 #include "daemon/vault/revocation.hpp"
@@ -16,8 +17,9 @@ namespace xinfu::vault {
 class AccountsService {
 public:
     // All outlive it.
-    AccountsService(Context& context, Handles& handles, Sessions& sessions, const Revocations& revocations)
-        : context_(context), handles_(handles), sessions_(sessions), revocations_(revocations) {}
+    AccountsService(Context& context, Handles& handles, Sessions& sessions, const Revocations& revocations,
+                    EndedConnections& ended)
+        : context_(context), handles_(handles), sessions_(sessions), revocations_(revocations), ended_(ended) {}
 
     asio::awaitable<void> list(ExchangePointer exchange);
     asio::awaitable<void> get(ExchangePointer exchange);
@@ -34,6 +36,7 @@ private:
     Handles& handles_;
     Sessions& sessions_;
     const Revocations& revocations_;
+    EndedConnections& ended_;
 };
 
 }  // namespace xinfu::vault

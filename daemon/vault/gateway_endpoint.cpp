@@ -160,6 +160,11 @@ asio::awaitable<void> get_metrics(GatewayServices& services, RequestPointer requ
     } while (at < all.samples_size());
 }
 
+asio::awaitable<void> watch_ended(GatewayServices& services, RequestPointer request) {
+    services.ended.watch(std::move(request));
+    co_return;
+}
+
 template <asio::awaitable<void> (*kHandler)(Context&, ExchangePointer)>
 asio::awaitable<void> with_context(GatewayServices& services, RequestPointer request) {
     return kHandler(services.context, std::move(request));
@@ -232,6 +237,7 @@ constexpr auto kTable = std::to_array<Row>({
     {GatewayRequest::kDisableAccount, Needs::session, verb::disable_account, "disable_account", Leaves::by_use_case, "",
      [](GatewayServices& services, RequestPointer request) { return services.accounts.disable(std::move(request)); }},
     {GatewayRequest::kGetMetrics, Needs::nothing, "", "", Leaves::by_use_case, "", get_metrics},
+    {GatewayRequest::kWatchEnded, Needs::nothing, "", "", Leaves::by_use_case, "", watch_ended},
 });
 
 const Row* find_row(const GatewayRequest& request) {
@@ -483,7 +489,7 @@ asio::awaitable<void> GatewayEndpoint::State::handle(RequestPointer request) {
     const GatewayRequest& said = request->request_;
     const Row& row = *find_row(said);
     Caller& caller = request->caller_;
-    context.metrics.add("xinfu_requests_total{request=\"" + std::string(row.action.empty() ? "metrics" : row.action) +
+    context.metrics.add("xinfu_requests_total{request=\"" + std::string(row.action.empty() ? "node" : row.action) +
                         "\"}");
     if (row.needs == Needs::nothing) {
         auto handling = row.handler(services, request);

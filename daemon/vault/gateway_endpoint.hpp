@@ -41,6 +41,7 @@ struct GatewayServices {
     Uploads& uploads;
     Requests& requests;
     AccountsService& accounts;
+    EndedConnections& ended;
     std::function<boundary::StatusView()> status;
     std::function<bool()> ready;
     std::function<bool()> draining;

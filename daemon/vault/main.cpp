@@ -192,7 +192,8 @@ int run(int argc, char** argv) {
                         {config.vault.acts_per_account_minute, std::chrono::minutes(1)}};
         Requests requests(context, sessions, revocations, store.certificates.anchors,
                           [&store](const storage::UnitKeys& keys) { store.keys->add_units(keys); });
-        AccountsService accounts(context, handles, sessions, revocations);
+        EndedConnections ended_connections;
+        AccountsService accounts(context, handles, sessions, revocations, ended_connections);
         GatewayServices services{context,
                                  handles,
                                  revocations,
@@ -202,6 +203,7 @@ int run(int argc, char** argv) {
                                  uploads,
                                  requests,
                                  accounts,
+                                 ended_connections,
                                  [&status] { return status.view(); },
                                  [&] {
                                      status.measure(ready && !draining);

@@ -3,6 +3,7 @@ ACC-03, PTH-01. With stock openssl and curl, and with the command."""
 import datetime
 import hashlib
 import json
+import subprocess
 import time
 import unittest
 
@@ -266,12 +267,22 @@ class Approvals(DemoCase):
         account = self.enrolled("LEAVER", roles=["security_administrator"], number="made-up-0007")
         pending = self.opened(self.form("HERWISH"), who="LEAVER")
         self.assertEqual(self.ask("LEAVER", "/v1/status").status, 200)
+        live = subprocess.Popen(["openssl", "s_client", "-quiet", "-connect", self.demo["CITY_URL"].removeprefix("https://"), "-CAfile",
+                                 self.demo["CA"], "-cert", self.demo["LEAVER_CERT"], "-key", self.demo["LEAVER_KEY"]],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        live.stdin.write(b"GET /v1/status HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + self.tokens["LEAVER"].encode() + b"\r\n\r\n")
+        live.stdin.flush()
+        self.assertIn(b"200 OK", live.stdout.readline())
         begin = time.monotonic()
         answer = self.post("SYSTEM_ADMIN", f"/v1/accounts/{account}/disable", {"reason": "调离"})
         self.assertEqual(answer.status, 200, answer)
         slip = answer.json
         self.assertEqual((slip["account"]["roles"], slip["requests"], slip["sessions"]),
                          (["security_administrator"], [pending["id"]], 1))
+        self.assertEqual(slip["connections"], 1)
+        live.wait(1)  # its connection was closed, without a request
+        live.stdin.close()
+        live.stdout.close()
         self.demo.verify_receipt(slip["receipt"])
         refused = self.demo.as_person("LEAVER", "/v1/status", token=self.tokens["LEAVER"])
         self.assertLess(time.monotonic() - begin, 1.5)

@@ -438,7 +438,7 @@ public:
                    {context.config.vault.acts_per_account_minute, std::chrono::minutes(1)}},
           uploads_(context, [this](ExchangePointer exchange) { return services_.accept_submission(exchange); }),
           requests_(context, sessions, revocations, anchors_, [](const storage::UnitKeys&) {}),
-          accounts_(context, handles, sessions, revocations),
+          accounts_(context, handles, sessions, revocations, ended_connections_),
           services_{context,
                     handles,
                     revocations,
@@ -454,6 +454,7 @@ public:
                     uploads_,
                     requests_,
                     accounts_,
+                    ended_connections_,
                     [] { return boundary::StatusView{}; },
                     [] { return true; },
                     [] { return false; }} {
@@ -496,6 +497,7 @@ private:
     Uploads uploads_;
     std::vector<crypto::Certificate> anchors_;
     Requests requests_;
+    EndedConnections ended_connections_;
     AccountsService accounts_;
     GatewayServices services_;
     std::unique_ptr<boundary::BlockingChannel> ours_;
