@@ -83,7 +83,7 @@ void read_approval(PackReader& reader, const YAML::Node& node, AccessPolicy& pol
     MapReader map{reader, node, "an approval"};
     ApprovalRule rule;
     if (const auto word = map.required("act"); word.IsDefined()) {
-        reader.word<std::string>(word, "act", {{"account", "account"}}, rule.act);
+        reader.word<std::string>(word, "act", {{"account", "account"}, {"policy", "policy"}}, rule.act);
     }
     if (const auto word = map.required("strength"); word.IsDefined()) {
         reader.word<Strength>(word, "strength", {{"session", Strength::session}, {"signature", Strength::signature}},

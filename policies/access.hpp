@@ -37,10 +37,14 @@ inline constexpr std::string_view request_account = "request_account";  // to op
 inline constexpr std::string_view decide_account = "decide_account";    // on such a request
 inline constexpr std::string_view disable_account = "disable_account";
 inline constexpr std::string_view read_requests = "read_requests";
+inline constexpr std::string_view read_policies = "read_policies";    // the packs in force
+inline constexpr std::string_view request_policy = "request_policy";  // to put others in force
+inline constexpr std::string_view decide_policy = "decide_policy";
 inline constexpr std::string_view all[] = {
-    submit,        check,         relay,           query,          read_submission, read_receipt, read_defects,
-    read_original, read_catalogs, read_checkpoint, read_entries,   read_route,      read_status,  read_quality,
-    open_session,  read_accounts, request_account, decide_account, disable_account, read_requests};
+    submit,          check,         relay,         query,           read_submission, read_receipt,
+    read_defects,    read_original, read_catalogs, read_checkpoint, read_entries,    read_route,
+    read_status,     read_quality,  open_session,  read_accounts,   request_account, decide_account,
+    disable_account, read_requests, read_policies, request_policy,  decide_policy};
 }  // namespace verb
 
 enum class Scope { own_unit, node_units, all };           // whose affairs a grant covers
@@ -67,7 +71,7 @@ enum class Strength { session, signature };
 
 // An act that happens only when others than its applicant approve of it.
 struct ApprovalRule {
-    std::string act;  // "account"
+    std::string act;  // of act::all
     Strength strength = Strength::signature;
     std::uint32_t approvers = 1;  // different natural persons
     std::chrono::hours valid{};   // from the request on
@@ -76,8 +80,9 @@ inline constexpr std::uint32_t kApproversMax = 9;
 inline constexpr std::chrono::hours kApprovalValidMax{24 * 366};
 
 namespace act {
-inline constexpr std::string_view account = "account";
-inline constexpr std::string_view all[] = {account};
+inline constexpr std::string_view account = "account";  // opening or changing one
+inline constexpr std::string_view policy = "policy";    // which packs are in force
+inline constexpr std::string_view all[] = {account, policy};
 }  // namespace act
 
 struct AccessPolicy {

@@ -232,6 +232,14 @@ constexpr CodeText kCodes[] = {
      "The approval is signed, but not with a certificate of the account that hands it in.",
      "审批声明的签名证书不属于提交审批的账户。", "Sign with your own key, and hand it in as yourself.",
      "请使用本人私钥签名，并以本人身份提交。"},
+    {"XF-2025", 409, Retry::never, "Nobody could change it back", "启用后将无人可再变更",
+     "With these packs no two persons could request and approve of other packs.",
+     "启用该策略后，将没有两名人员能够申请并批准再次变更策略。",
+     "Keep the grants and the approval rule for policy packs with accounts that exist.",
+     "请为现有账户保留策略变更的申请权、审批权和审批规则。"},
+    {"XF-2026", 422, Retry::never, "Pack has mistakes", "策略文件有误", "The packs cannot be used together: {0}.",
+     "这些策略文件不能一并使用：{0}。", "Correct them; \"xinfu policy check\" tells the same without a node.",
+     "请更正；“xinfu policy check” 可离线检查。"},
 };
 
 }  // namespace

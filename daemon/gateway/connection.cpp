@@ -114,6 +114,8 @@ std::string_view act_name(Act act) {
         case Act::list_accounts: return "read_accounts";
         case Act::get_account: return "read_account";
         case Act::disable_account: return "disable_account";
+        case Act::list_policies:
+        case Act::get_policy: return "read_policies";
     }
     return "other";
 }
@@ -127,7 +129,8 @@ bool is_management(Act act) {
         case Act::decide_request:
         case Act::list_accounts:
         case Act::get_account:
-        case Act::disable_account: return true;
+        case Act::disable_account:
+        case Act::list_policies: return true;
         default: return false;
     }
 }

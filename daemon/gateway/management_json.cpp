@@ -15,6 +15,7 @@ namespace json = boost::json;
 
 constexpr std::size_t kJsonDepthMax = 6;
 constexpr std::size_t kTextBytesMax = 16 * 1024;  // of one member: a certificate, PEM
+constexpr std::size_t kPackBytesMax = 48 * 1024;
 constexpr std::size_t kListMax = 1000;
 
 // Members of one object, each asked for once; what nobody asked for is a fault.
@@ -27,12 +28,12 @@ public:
             fault_ = "an object is expected";
         }
     }
-    std::string text(std::string_view name, bool required = true) {
+    std::string text(std::string_view name, bool required = true, std::size_t size_max = kTextBytesMax) {
         const auto* member = find(name, required);
         if (member == nullptr) {
             return {};
         }
-        if (!member->is_string() || member->as_string().size() > kTextBytesMax) {
+        if (!member->is_string() || member->as_string().size() > size_max) {
             fault_ = name;
             return {};
         }
@@ -106,6 +107,25 @@ void parse_form(const json::value& value, boundary::AccountForm& form, std::stri
         }
         form.add_certificates(std::string(as_text(certificates->front())));
     }
+    members.finish();
+}
+
+void parse_policy(const json::value& value, boundary::PolicyForm& form, std::string& fault) {
+    Members members(value, fault);
+    if (const auto* packs = members.find("packs", false); packs != nullptr) {
+        if (!packs->is_array() || packs->as_array().size() > kListMax) {
+            fault = "packs";
+            return;
+        }
+        for (const auto& one : packs->as_array()) {
+            Members pack(one, fault);
+            auto& told = *form.add_packs();
+            told.set_kind(pack.text("kind"));
+            told.set_text(pack.text("text", true, kPackBytesMax));
+            pack.finish();
+        }
+    }
+    copy(members.texts("remove"), *form.mutable_remove());
     members.finish();
 }
 
@@ -206,8 +226,13 @@ std::optional<boundary::OpenRequest> parse_request(std::string_view body, std::s
     request.set_act(members.text("act"));
     request.set_reason(members.text("reason"));
     request.set_account(members.text("account", false));
-    if (const auto* form = members.find("form", true); form != nullptr && fault.empty()) {
-        parse_form(*form, *request.mutable_form(), fault);
+    const bool policy = request.act() == "policy";
+    if (const auto* form = members.find(policy ? "policy" : "form", true); form != nullptr && fault.empty()) {
+        if (policy) {
+            parse_policy(*form, *request.mutable_policy(), fault);
+        } else {
+            parse_form(*form, *request.mutable_form(), fault);
+        }
     }
     members.finish();
     if (!fault.empty()) {
@@ -242,6 +267,17 @@ Response render_accounts(const std::vector<boundary::AccountView>& views) {
         accounts.push_back(account_object(view));
     }
     return json_response({{"accounts", std::move(accounts)}});
+}
+
+Response render_policies(const boundary::PolicyView& view) {
+    json::array packs;
+    for (const auto& pack : view.packs()) {
+        packs.push_back({{"kind", safe(pack.kind())},
+                         {"catalog", safe(pack.catalog())},
+                         {"digest", safe(pack.digest())},
+                         {"size", pack.size()}});
+    }
+    return json_response({{"digest", safe(view.digest())}, {"packs", std::move(packs)}});
 }
 
 Response render_clearance(const boundary::ClearanceSlip& slip) {

@@ -22,6 +22,7 @@ Response render_request(const boundary::RequestView& view, unsigned status);
 Response render_requests(const std::vector<boundary::RequestView>& views);
 Response render_account(const boundary::AccountView& view);
 Response render_accounts(const std::vector<boundary::AccountView>& views);
+Response render_policies(const boundary::PolicyView& view);
 Response render_clearance(const boundary::ClearanceSlip& slip);
 
 }  // namespace xinfu::gateway

@@ -27,6 +27,7 @@ asio::awaitable<Answer> ask_one(Connection& connection, GatewayRequest question,
     switch (reply->message.body_case()) {
         case GatewayReply::kRequest: co_return render_request(reply->message.request(), status);
         case GatewayReply::kAccount: co_return render_account(reply->message.account());
+        case GatewayReply::kPolicies: co_return render_policies(reply->message.policies());
         case GatewayReply::kClearance: co_return render_clearance(reply->message.clearance());
         case GatewayReply::kText: {
             co_return Response{.status = 200,
@@ -153,6 +154,7 @@ asio::awaitable<Answer> manage(Connection& connection, Request& request, Route r
         case Act::get_account:
             question.mutable_get_account()->set_id(route.first);
             return ask_one(connection, std::move(question), 200);
+        case Act::list_policies: question.mutable_list_policies(); return ask_one(connection, std::move(question), 200);
         case Act::disable_account: return disable_account(connection, request, route.first);
         default: break;
     }

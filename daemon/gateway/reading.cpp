@@ -412,6 +412,9 @@ asio::awaitable<Answer> read(Connection& connection, Request& request, Route rou
             question.mutable_read_entries()->set_index(route.tile.index);
             question.mutable_read_entries()->set_width(route.tile.width);
             return relay_text(connection, request, std::move(question), text_head("application/octet-stream", cache));
+        case Act::get_policy:
+            question.mutable_get_policy()->set_digest(route.first);
+            return relay_text(connection, request, std::move(question), text_head("application/yaml"));
         case Act::open_session: return open_session(connection, request);
         case Act::close_session: question.mutable_close_session(); return ask_one(connection, std::move(question));
         case Act::read_quality:

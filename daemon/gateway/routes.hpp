@@ -45,6 +45,8 @@ enum class Act {
     list_accounts,
     get_account,  // first: id, as in the next
     disable_account,
+    list_policies,
+    get_policy,  // first: digest
 };
 
 struct Route {

@@ -1,8 +1,10 @@
 #include "daemon/vault/catalog_service.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "daemon/vault/active_policies.hpp"
+#include "daemon/vault/policy_change.hpp"
 
 namespace xinfu::vault {
 
@@ -53,6 +55,38 @@ asio::awaitable<void> get_catalog(Context& context, ExchangePointer exchange) {
     auto answering = exchange->reply(std::move(part), boundary::Descriptor{});
     const auto answered = co_await std::move(answering);
     static_cast<void>(answered.has_value());
+}
+
+asio::awaitable<void> list_policies(Context& context, ExchangePointer exchange) {
+    const auto policies = context.policies.current();
+    boundary::GatewayReply reply;
+    auto& view = *reply.mutable_policies();
+    view.set_digest(to_hex(policies->digest));
+    for (std::size_t at = 0; at < policies->packs.size(); ++at) {
+        auto& pack = *view.add_packs();
+        pack.set_kind(std::string(to_text(policies->packs[at].kind)));
+        pack.set_catalog(policies->catalog_of[at]);
+        pack.set_digest(to_hex(crypto::sha256(policies->packs[at].bytes)));
+        pack.set_size(policies->packs[at].bytes.size());
+    }
+    auto answering = exchange->reply(std::move(reply), boundary::Descriptor{});
+    const auto answered = co_await std::move(answering);
+    static_cast<void>(answered.has_value());
+}
+
+asio::awaitable<void> get_policy(Context& context, ExchangePointer exchange) {
+    const auto policies = context.policies.current();
+    const auto digest = from_hex(exchange->request().get_policy().digest());
+    const auto found = std::ranges::find_if(policies->packs, [&](const storage::Pack& pack) {
+        return digest && std::ranges::equal(crypto::sha256(pack.bytes), *digest);
+    });
+    if (found == policies->packs.end()) {
+        auto refusing = answer_problem(exchange, problem("XF-2005"));
+        static_cast<void>((co_await std::move(refusing)).has_value());
+        co_return;
+    }
+    auto answering = answer_text(exchange, std::string(as_text(found->bytes)));
+    static_cast<void>((co_await std::move(answering)).has_value());
 }
 
 }  // namespace xinfu::vault

@@ -9,5 +9,8 @@ namespace xinfu::vault {
 
 asio::awaitable<void> list_catalogs(Context& context, ExchangePointer exchange);
 asio::awaitable<void> get_catalog(Context& context, ExchangePointer exchange);
+// The packs in force, and the text of one of them.
+asio::awaitable<void> list_policies(Context& context, ExchangePointer exchange);
+asio::awaitable<void> get_policy(Context& context, ExchangePointer exchange);
 
 }  // namespace xinfu::vault

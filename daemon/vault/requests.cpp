@@ -25,6 +25,7 @@ using storage::rows::RequestDecision;
 namespace verb = policies::verb;
 
 constexpr std::size_t kReasonBytesMax = 2000;
+constexpr std::size_t kMistakesBytesMax = 1000;  // of a pack, told
 
 bool is_reason(const std::string& text) {
     return !text.empty() && text.size() <= kReasonBytesMax && crypto::is_utf8(text) &&
@@ -33,7 +34,16 @@ bool is_reason(const std::string& text) {
 
 // The verb that lets somebody decide on requests for this act.
 std::string_view deciding_verb(std::string_view act) {
-    return act == policies::act::account ? verb::decide_account : std::string_view{};
+    return act == policies::act::account  ? verb::decide_account
+           : act == policies::act::policy ? verb::decide_policy
+                                          : std::string_view{};
+}
+
+// And that lets somebody ask for it.
+std::string_view requesting_verb(std::string_view act) {
+    return act == policies::act::account  ? verb::request_account
+           : act == policies::act::policy ? verb::request_policy
+                                          : std::string_view{};
 }
 
 policies::Instant instant(std::int64_t ms) {
@@ -77,7 +87,9 @@ storage::LeafObject object_of(const storage::RequestId& id, const ApprovalReques
 }
 
 std::string json_of(const ApprovalRequest& row, std::string_view node) {
-    return row.has_account() ? account_change_json(row.account(), node) : std::string();
+    return row.has_account()  ? account_change_json(row.account(), node)
+           : row.has_policy() ? policy_change_json(row.policy(), node)
+                              : std::string();
 }
 
 asio::awaitable<void> answer(ExchangePointer exchange, GatewayReply reply) {
@@ -110,8 +122,11 @@ struct Requests::Deciding {
     ApprovalRequest row{};
     std::uint64_t leaf = 0;
     Bytes entry{};
+    std::shared_ptr<const PolicySet> loaded{};  // of a change of policies: what comes into force
+    bool executed = false;
     std::optional<ChangedAccount> changed{};
     storage::UnitKeys units{};
+    storage::Leaf effect{};
 };
 
 asio::awaitable<void> Requests::refuse(ExchangePointer exchange, Problem why, std::string action,
@@ -238,6 +253,10 @@ Result<RequestView> Requests::view(const storage::ReadTransaction& transaction, 
         return view;
     }
     view.set_change(json_of(row, context_.node));
+    if (row.state() == ApprovalRequest::OPEN && row.has_policy()) {
+        describe_policy_differences(policies, row.policy(), view);
+        return view;
+    }
     std::optional<storage::Account> before;
     if (row.state() == ApprovalRequest::OPEN && !row.object().empty()) {
         auto account = storage::find_account(transaction, row.object());
@@ -252,32 +271,83 @@ Result<RequestView> Requests::view(const storage::ReadTransaction& transaction, 
     return view;
 }
 
+asio::awaitable<Result<Requests::Problems>> Requests::make_change(const boundary::OpenRequest& asked,
+                                                                  std::shared_ptr<const PolicySet> policies,
+                                                                  ApprovalRequest& row) {
+    if (asked.act() == policies::act::account) {
+        const auto snapshot = context_.ledger.engine().snapshot();
+        if (!snapshot) {
+            co_return snapshot.error();
+        }
+        auto change = make_account_change(**snapshot, rules(*policies), asked);
+        if (!change) {
+            co_return change.error();
+        }
+        if (auto* defect = std::get_if<Problem>(&*change)) {
+            co_return Problems{std::move(*defect)};
+        }
+        *row.mutable_account() = std::get<storage::rows::AccountChange>(std::move(*change));
+        co_return Problems{};
+    }
+    auto change = make_policy_change(policies->packs, asked.policy());
+    if (auto* defect = std::get_if<Problem>(&change)) {
+        co_return Problems{std::move(*defect)};
+    }
+    *row.mutable_policy() = std::get<storage::rows::PolicyChange>(std::move(change));
+    std::shared_ptr<const PolicySet> loaded;
+    auto loading = load_result(row.policy(), loaded);
+    auto problem = co_await std::move(loading);
+    if (!problem || *problem) {
+        co_return problem;
+    }
+    const auto snapshot = context_.ledger.engine().snapshot();
+    if (!snapshot) {
+        co_return snapshot.error();
+    }
+    co_return check_accounts_fit(**snapshot, *loaded);
+}
+
+asio::awaitable<Result<Requests::Problems>> Requests::load_result(const storage::rows::PolicyChange& change,
+                                                                  std::shared_ptr<const PolicySet>& loaded) {
+    const auto policies = context_.policies.current();
+    if (!std::ranges::equal(policies->digest, as_bytes(change.base()))) {
+        co_return Problems{problem("XF-2021")};
+    }
+    std::string mistakes;
+    auto loading = load_policies(context_, packs_after(policies->packs, change), mistakes);
+    auto read = co_await std::move(loading);
+    if (!read && !mistakes.empty()) {
+        co_return Problems{problem("XF-2026", {mistakes.substr(0, kMistakesBytesMax)})};
+    }
+    if (!read) {
+        co_return read.error();
+    }
+    loaded = std::move(*read);
+    co_return Problems{};
+}
+
 asio::awaitable<void> Requests::open(ExchangePointer exchange) {
-    const Caller caller = exchange->caller();
+    Caller caller = exchange->caller();
     const boundary::OpenRequest asked = exchange->request().open_request();
     const auto policies = context_.policies.current();
     const auto* rule = policies->access.approval_of(asked.act());
+    const auto granted = permitting_role(policies->access, caller.principal, requesting_verb(asked.act()), {},
+                                         asked.has_form() ? asked.form().unit() : std::string());
     Problems why;
     ApprovalRequest row;
-    if (asked.act() != policies::act::account) {
+    if (requesting_verb(asked.act()).empty()) {
         why = problem("XF-1117", {"act"});
+    } else if (!granted) {
+        why = problem("XF-2001");
     } else if (rule == nullptr) {
         why = problem("XF-2022", {asked.act()});
     } else if (!is_reason(asked.reason())) {
         why = problem("XF-1117", {"reason"});
-    } else if (!permitting_role(policies->access, caller.principal, verb::request_account, {}, asked.form().unit())) {
-        why = problem("XF-2001");
     } else {
-        const auto snapshot = context_.ledger.engine().snapshot();
-        auto change = snapshot ? make_account_change(**snapshot, rules(*policies), asked)
-                               : Result<AskedChange>(boost::system::in_place_error, snapshot.error());
-        if (!change) {
-            why = problem_of(change.error());
-        } else if (auto* defect = std::get_if<Problem>(&*change)) {
-            why = std::move(*defect);
-        } else {
-            *row.mutable_account() = std::get<storage::rows::AccountChange>(std::move(*change));
-        }
+        caller.role = *granted;
+        auto making = make_change(asked, policies, row);
+        auto made = co_await std::move(making);
+        why = made ? std::move(*made) : Problems{problem_of(made.error())};
     }
     if (why) {
         auto refusing = refuse(exchange, std::move(*why), "request", {});
@@ -542,9 +612,44 @@ asio::awaitable<Result<Requests::Problems>> Requests::check_signature(const Call
     co_return Problems{std::move(verdict->problem)};
 }
 
+Result<Requests::Problems> Requests::make_it_so(storage::Batch& batch, Deciding& deciding) const {
+    storage::Leaf& effect = deciding.effect;
+    if (deciding.row.has_policy()) {
+        if (!deciding.loaded) {
+            return Problems{problem("XF-2021")};
+        }
+        auto why = apply_policy_change(batch, deciding.row.policy(), *deciding.loaded);
+        if (!why || *why) {
+            return why;
+        }
+        effect = leaf_of(deciding.caller, "activate_policies");
+        effect.object = {.type = "policy", .id = context_.node, .digest = deciding.loaded->digest, .content = {}};
+    } else {
+        auto applied = apply_account_change(batch, rules(*deciding.policies), deciding.row.account(), deciding.id);
+        if (!applied) {
+            return applied.error();
+        }
+        if (auto* why = std::get_if<Problem>(&*applied)) {
+            return Problems{std::move(*why)};
+        }
+        deciding.changed = std::get<ChangedAccount>(std::move(*applied));
+        auto units = context_.keys.create_units(batch.transaction(), deciding.changed->units, context_.random);
+        if (!units) {
+            return units.error();
+        }
+        deciding.units = std::move(*units);
+        effect = leaf_of(deciding.caller, deciding.changed->opened ? "open_account" : "change_account");
+        effect.object = {.type = "account", .id = deciding.changed->id, .digest = {}, .content = {}};
+    }
+    effect.result = "done";
+    effect.approval = storage::to_text(deciding.id);
+    return Problems{};
+}
+
 Result<void> Requests::apply(storage::Batch& batch, Deciding& deciding) const {
     auto& transaction = batch.transaction();
     deciding.problem.reset();
+    deciding.executed = false;
     deciding.changed.reset();
     deciding.units.clear();
     auto row = storage::find_request(transaction, deciding.id);
@@ -599,20 +704,15 @@ Result<void> Requests::apply(storage::Batch& batch, Deciding& deciding) const {
             return counted.error();
         }
         if (policies::approvals_missing(facts_of(deciding.row, *counted), *rule) == 0) {
-            auto applied = apply_account_change(batch, rules(*deciding.policies), deciding.row.account(), deciding.id);
-            if (!applied) {
-                return applied.error();
+            auto why = make_it_so(batch, deciding);
+            if (!why) {
+                return why.error();
             }
-            if (auto* why = std::get_if<Problem>(&*applied)) {
+            if (*why) {
                 deciding.problem = std::move(*why);
                 return {};
             }
-            deciding.changed = std::get<ChangedAccount>(std::move(*applied));
-            auto units = context_.keys.create_units(transaction, deciding.changed->units, context_.random);
-            if (!units) {
-                return units.error();
-            }
-            deciding.units = std::move(*units);
+            deciding.executed = true;
         }
     }
 
@@ -627,15 +727,10 @@ Result<void> Requests::apply(storage::Batch& batch, Deciding& deciding) const {
     *deciding.row.add_decisions() = deciding.decision;
     if (!approves) {
         deciding.row.set_state(ApprovalRequest::REJECTED);
-    } else if (deciding.changed) {
+    } else if (deciding.executed) {
         deciding.row.set_state(ApprovalRequest::EXECUTED);
-        deciding.row.set_object(deciding.changed->id);
-        storage::Leaf effect = leaf_of(deciding.caller, deciding.changed->opened ? "open_account" : "change_account");
-        effect.result = "done";
-        effect.approval = storage::to_text(deciding.id);
-        effect.object.type = "account";
-        effect.object.id = deciding.changed->id;
-        context_.leaves.append(batch, effect);
+        deciding.row.set_object(deciding.effect.object.id);
+        context_.leaves.append(batch, deciding.effect);
     }
     return storage::put_request(transaction, deciding.id, deciding.row);
 }
@@ -692,6 +787,11 @@ asio::awaitable<void> Requests::decide(ExchangePointer exchange) {
             deciding->connection.emplace(*certificate);
         }
     }
+    if (!why && said.approves() && one.row.has_policy()) {
+        auto loading = load_result(one.row.policy(), deciding->loaded);
+        auto problem = co_await std::move(loading);
+        why = problem ? std::move(*problem) : Problems{problem_of(problem.error())};
+    }
     Result<storage::Committed> committed = storage::Errc::corrupt;
     if (!why) {
         std::function<Result<void>(storage::Batch&)> applying = [this, deciding](storage::Batch& batch) {
@@ -705,6 +805,9 @@ asio::awaitable<void> Requests::decide(ExchangePointer exchange) {
         auto refusing = refuse(exchange, std::move(*why), action, object_of(one.id, one.row));
         co_await std::move(refusing);
         co_return;
+    }
+    if (deciding->executed && deciding->loaded) {
+        context_.policies.replace(deciding->loaded);
     }
     if (deciding->changed) {
         on_units_(deciding->units);

@@ -16,6 +16,7 @@
 #include "daemon/vault/context.hpp"
 #include "daemon/vault/exchange.hpp"
 #include "daemon/vault/keys.hpp"
+#include "daemon/vault/policy_change.hpp"
 #include "daemon/vault/revocation.hpp"
 #include "daemon/vault/sessions.hpp"
 #include "storage/requests.hpp"
@@ -55,6 +56,15 @@ private:
     Result<std::variant<Found, boundary::Problem>> find(const Caller& caller, const std::string& id) const;
     Result<bool> is_visible(const Caller& caller, const storage::rows::ApprovalRequest& row) const;
     ChangeRules rules(const PolicySet& policies) const;
+    // Fills the row's change, or says why there is none.
+    asio::awaitable<Result<Problems>> make_change(const boundary::OpenRequest& asked,
+                                                  std::shared_ptr<const PolicySet> policies,
+                                                  storage::rows::ApprovalRequest& row);
+    // The packs that a change of policies comes to, as an inspector reads them. A problem: they have mistakes.
+    asio::awaitable<Result<Problems>> load_result(const storage::rows::PolicyChange& change,
+                                                  std::shared_ptr<const PolicySet>& loaded);
+    // What comes of the last approval. The effect's leaf is the caller's to write.
+    Result<Problems> make_it_so(storage::Batch& batch, Deciding& deciding) const;
     Result<boundary::RequestView> view(const storage::ReadTransaction& transaction, const PolicySet& policies,
                                        const storage::RequestId& id, const storage::rows::ApprovalRequest& row,
                                        bool whole) const;

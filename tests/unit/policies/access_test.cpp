@@ -1,5 +1,8 @@
 #include "policies/access.hpp"
 
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
 #include <random>
 
 #include <gtest/gtest.h>
@@ -152,6 +155,83 @@ TEST(Access, ReportsAllMistakesOfAPackWithTheirPlaces) {
                                  "described twice", "no such role: nobody"}) {
         EXPECT_NE(text.find(expected), std::string::npos) << expected << " in " << text;
     }
+}
+
+// ---- docs/ROLES.md ----
+
+std::string scope_text(Scope scope, bool chinese) {
+    switch (scope) {
+        case Scope::own_unit: return chinese ? "本单位" : "own unit";
+        case Scope::node_units: return chinese ? "下级登记单位" : "units enrolled for it";
+        case Scope::all: return chinese ? "全部" : "all";
+    }
+    return {};
+}
+
+// A row a verb, a column a role.
+std::string matrix(const AccessPolicy& policy, bool chinese) {
+    std::string text = chinese ? "| 操作 |" : "| act |";
+    std::string rule = "|---|";
+    for (const auto& role : policy.roles) {
+        text += " " + (chinese ? role.title_zh : role.title) + "<br>`" + role.name + "` |";
+        rule += "---|";
+    }
+    text += "\n" + rule + "\n";
+    for (const auto verb : verb::all) {
+        text += "| `" + std::string(verb) + "` |";
+        for (const auto& role : policy.roles) {
+            std::string cell;
+            for (const auto scope : {Scope::own_unit, Scope::node_units, Scope::all}) {
+                for (const auto& grant : role.grants) {
+                    if (grant.verb == verb && grant.scope == scope && cell.empty()) {
+                        cell = scope_text(scope, chinese);
+                    }
+                }
+            }
+            text += " " + cell + " |";
+        }
+        text += "\n";
+    }
+    return text;
+}
+
+std::string roles_page() {
+    const auto& policy = test::access();
+    std::string page =
+        "# Who may do what 权限矩阵\n\n"
+        "Made from `policies/packs/access.yaml` by `policies_test`, which fails when this page says something else. An "
+        "empty cell is "
+        "refused.\n本页由 `policies/packs/access.yaml` 生成；空白即拒绝。\n\n## English\n" +
+        matrix(policy, false) + "\n## 中文\n" + matrix(policy, true) +
+        "\n## No natural person holds two of one line 同一自然人不得兼任\n";
+    for (const auto& set : policy.exclusions) {
+        std::string line;
+        for (const auto& name : set) {
+            line += (line.empty() ? "- " : ", ") + policy.find(name)->title + " " + policy.find(name)->title_zh;
+        }
+        page += line + "\n";
+    }
+    page +=
+        "\n## Acts that need a second person 须经他人审批的事项\n| act 事项 | strength 方式 | approvers 审批人数 | "
+        "hours 有效小时数 |\n|---|---|---|---|\n";
+    for (const auto& rule : policy.approvals) {
+        page += "| `" + rule.act + "` | `" + std::string(name(rule.strength)) + "` | " +
+                std::to_string(rule.approvers) + " | " + std::to_string(rule.valid.count()) + " |\n";
+    }
+    return page;
+}
+
+// XINFU_WRITE_DOCS=1 writes the page instead.
+TEST(Access, IsPublishedAsItIs) {
+    const std::string path = std::string{XINFU_SOURCE_DIR} + "/docs/ROLES.md";
+    const std::string page = roles_page();
+    if (std::getenv("XINFU_WRITE_DOCS") != nullptr) {
+        std::ofstream(path, std::ios::binary) << page;
+    }
+    std::ifstream in(path, std::ios::binary);
+    const std::string published{std::istreambuf_iterator<char>(in), {}};
+    EXPECT_TRUE(published == page)
+        << "docs/ROLES.md is not the shipped pack's: run policies_test with XINFU_WRITE_DOCS=1";
 }
 
 }  // namespace

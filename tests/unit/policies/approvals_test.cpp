@@ -105,7 +105,7 @@ TEST(Approvals, AreReadFromThePack) {
     EXPECT_EQ(found->strength, Strength::session);
     EXPECT_EQ(found->approvers, 2U);
     EXPECT_EQ(found->valid, hours(48));
-    EXPECT_EQ(good.value->approval_of("policy"), nullptr);
+    EXPECT_EQ(good.value->approval_of("policy"), nullptr) << "no rule: it cannot be requested";
     for (const std::string wrong : {"  - {act: emperor, strength: session, approvers: 1, valid_hours: 1}\n",
                                     "  - {act: account, strength: weak, approvers: 1, valid_hours: 1}\n",
                                     "  - {act: account, strength: session, approvers: 0, valid_hours: 1}\n",
