@@ -295,6 +295,91 @@ class Approvals(DemoCase):
         self.assertEqual(self.approve(back["id"]).status, 200)
         self.assertEqual(self.demo.as_person("LEAVER", "/v1/status", token=self.demo.session("LEAVER")).status, 200)
 
+    # ---- packs -------------------------------------------------------------------------------------------------
+    def pack(self, kind, catalog=""):
+        """A pack in force, as text."""
+        listed = self.ask("AUDITOR", "/v1/policies").json
+        digest = next(one["digest"] for one in listed["packs"] if (one["kind"], one["catalog"]) == (kind, catalog))
+        text = self.ask("AUDITOR", f"/v1/policies/{digest}")
+        self.assertEqual(hashlib.sha256(text.body).hexdigest(), digest)
+        return text.text
+
+    def propose(self, *packs, who="SECURITY_ADMIN", remove=()):
+        policy = {"packs": [{"kind": kind, "text": text} for kind, text in packs], "remove": list(remove)}
+        return self.post(who, "/v1/requests", {"act": "policy", "reason": "new rules", "policy": policy})
+
+    def test_packs_come_into_force_when_another_person_has_signed(self):
+        """APR-03, APR-05: the old ones until then; afterwards at once, and after a restart; and back again."""
+        old, before = self.pack("access"), self.ask("AUDITOR", "/v1/policies").json["digest"]
+        new = old.replace("[read_entries, read_checkpoint, read_status, read_catalogs,", "[read_entries, read_checkpoint, read_status,")
+        self.assertNotEqual(new, old)
+        asked = self.propose(("access", new))
+        self.assertEqual(asked.status, 201, asked)
+        lines = [(one["before"].strip(), one["after"].strip()) for one in asked.json["differences"]]
+        self.assertEqual(len(lines), 2, lines)
+        self.assertEqual(self.ask("AUDITOR", "/v1/catalogs").status, 200)
+        self.assertEqual(self.ask("AUDITOR", "/v1/policies").json["digest"], before)
+        answer = self.approve(asked.json["id"])
+        self.assertEqual((answer.status, answer.json["state"]), (200, "executed"), answer)
+        after = self.ask("AUDITOR", "/v1/policies").json["digest"]
+        self.assertEqual(json.loads(asked.json["change"])["result"], after)
+        self.assertProblem(self.ask("AUDITOR", "/v1/catalogs"), 403, "XF-2001")
+        effects = self.leaves_of("activate_policies", approval=asked.json["id"])
+        self.assertEqual([leaf["object"]["digest"] for leaf in effects], [after])
+        self.assertEqual(self.demo.submit(self.demo.penalties(1)).status, 201)
+        self.demo.kill("vault")
+        self.assertProblem(self.ask("AUDITOR", "/v1/catalogs"), 403, "XF-2001")
+        back = self.propose(("access", old))
+        self.assertEqual(self.approve(back.json["id"]).status, 200)
+        self.assertEqual(self.ask("AUDITOR", "/v1/catalogs").status, 200)
+
+    def test_packs_that_would_break_the_node_are_refused(self):
+        """ROL-02, APR-03: mistakes, roles that persons hold and the pack excludes, and a pack that could not be changed any more."""
+        old = self.pack("access")
+        self.assertProblem(self.propose(("access", old.replace("scope: all", "scope: everything", 1))), 422, "XF-2026")
+        self.assertProblem(self.propose(("access", old.replace(", request_policy", ""))), 409, "XF-2025")
+        self.assertProblem(self.propose(("access", old.replace("  - {act: policy,", "  - {act: policy2,"))), 422, "XF-2026")
+        both = self.enrolled("TWOROLES", roles=["viewer", "data_administrator"], number="made-up-0008")
+        clash = old.replace("exclusions:\n", "exclusions:\n  - [viewer, data_administrator]\n")
+        self.assertProblem(self.propose(("access", clash)), 409, "XF-2010")
+        self.assertProblem(self.propose(("access", old)), 400, "XF-1117")
+        self.assertProblem(self.propose(), 400, "XF-1117")
+        self.assertProblem(self.propose(remove=["0" * 64]), 400, "XF-1117")
+        for who in ("DATA_ADMIN", "SYSTEM_ADMIN", "AUDITOR"):
+            self.assertProblem(self.propose(("access", old + "\n"), who=who), 403, "XF-2001")
+        # Both halves through two acts: a pack that is fine when it is asked for, and roles that are given meanwhile.
+        self.ask("SYSTEM_ADMIN", f"/v1/accounts/{both}/disable", "--json", '{"reason": "x"}')
+        fine = self.propose(("access", clash))
+        self.assertEqual(fine.status, 201, fine)
+        again = self.opened(self.form("TWOROLES", ["viewer", "data_administrator"], "made-up-0008"), account=both)
+        self.assertEqual(self.approve(again["id"]).status, 200)
+        self.assertProblem(self.approve(fine.json["id"]), 409, "XF-2010")
+        self.ask("SYSTEM_ADMIN", f"/v1/accounts/{both}/disable", "--json", '{"reason": "x"}')
+
+    def test_of_two_proposals_one_wins(self):
+        old = self.pack("access")
+        one, two = (self.propose(("access", old + f"# {note}\n")).json for note in ("one", "two"))
+        self.assertEqual(self.approve(one["id"]).status, 200)
+        self.assertProblem(self.approve(two["id"]), 409, "XF-2021")
+
+    def test_the_command_shows_and_proposes_packs(self):
+        def xinfu(*words, check=True):
+            password = self.demo.path(self.demo["SECURITY_ADMIN_PASSWORD"].encode())
+            return run(XINFU, *words, "--url", self.demo["CITY_URL"], "--ca", self.demo["CA"], "--cert",
+                       self.demo["SECURITY_ADMIN_CERT"], "--key", self.demo["SECURITY_ADMIN_KEY"], "--password-file", password, check=check)
+        out = self.demo.path()
+        xinfu("policy", "active", "--out", out)
+        self.assertGreater(len(list(out.iterdir())), 20)
+        interview = self.demo.path((self.pack("catalog", "interview-record") + "# later\n").encode(), ".yaml")
+        run(XINFU, "policy", "check", interview)
+        self.assertIn("+# later", xinfu("policy", "diff", interview).stdout.decode())
+        bad = self.demo.path(interview.read_bytes() + b"unknown: 1\n", ".yaml")
+        self.assertEqual(run(XINFU, "policy", "check", bad, check=False).returncode, 1)
+        old = next(one["digest"] for one in self.ask("AUDITOR", "/v1/policies").json["packs"] if one["catalog"] == "interview-record")
+        asked = json.loads(xinfu("policy", "propose", interview, "--remove", old, "--reason", "later", "--json").stdout)
+        self.assertEqual(self.approve(asked["id"]).status, 200)
+        self.assertIn("# later", self.pack("catalog", "interview-record"))
+
     def test_what_happened_is_in_the_log_and_the_log_is_whole(self):
         request = self.opened(self.form("LOGGED"))
         self.approve(request["id"])
