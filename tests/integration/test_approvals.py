@@ -3,6 +3,8 @@ ACC-03, PTH-01. With stock openssl and curl, and with the command."""
 import datetime
 import hashlib
 import json
+import pathlib
+import re
 import subprocess
 import time
 import unittest
@@ -379,6 +381,59 @@ class Approvals(DemoCase):
         asked = json.loads(xinfu("policy", "propose", interview, "--remove", old, "--reason", "later", "--json").stdout)
         self.assertEqual(self.approve(asked["id"]).status, 200)
         self.assertIn("# later", self.pack("catalog", "interview-record"))
+
+    # ---- the published table ----------------------------------------------------------------------------------------
+    def test_every_role_may_do_what_the_table_says_and_nothing_else(self):
+        """ROL-01 to ROL-04, IDN-03: every act of the interface by every role, against docs/ROLES.md."""
+        page = (pathlib.Path(__file__).resolve().parents[2] / "docs" / "ROLES.md").read_text()
+        lines = [line.strip("|").split("|") for line in page.split("## English\n")[1].split("\n\n")[0].splitlines()]
+        roles = [re.search("`(.*)`", cell).group(1) for cell in lines[0][1:]]
+        table = {(role, line[0].strip(" `")): bool(cell.strip()) for line in lines[2:] for role, cell in zip(roles, line[1:])}
+        people = {"submitter": "DEPT", "approver": "APPROVER", "viewer": "VIEWER", "system_administrator": "SYSTEM_ADMIN",
+                  "data_administrator": "DATA_ADMIN", "security_administrator": "SECURITY_ADMIN", "auditor": "AUDITOR",
+                  "log_reader": "LOG_READER", "special_operator": "SPECIAL", "platform": "BELOW", "recipient": "BANK"}
+        self.assertEqual(sorted(roles), sorted(people), "a role that nobody here has")
+        self.enrolled("SPECIAL", roles=["special_operator"], number="made-up-0009")
+        below = self.opened(self.form("BELOW", ["platform"]) | {"kind": "platform", "units": [self.unit]})
+        self.assertEqual(self.approve(below["id"]).status, 200)
+        self.enrolled("BANK", roles=["recipient"])
+        submission = self.demo.submit(self.demo.penalties(1)).id
+        account = self.opened(self.form("WAITING"))["id"]
+        policy = self.propose(("access", self.pack("access") + "# waiting\n")).json["id"]
+
+        def body(value):
+            return "--json", json.dumps(value)
+        bent = body({"decision": "approve", "digest": "0" * 64})
+        nothing = str(self.demo.path(b""))
+        acts = {"submit": ("/v1/submissions/interview-record/x", "-T", nothing), "check": ("/v1/checks/interview-record", "-d", ""),
+                "query": ("/v1/records/interview-record/query", *body({"subject": "x", "purpose": "y"})),
+                "read_submission": (f"/v1/submissions/{submission}",), "read_receipt": (f"/v1/submissions/{submission}/receipt",),
+                "read_defects": (f"/v1/submissions/{submission}/defects",), "read_original": (f"/v1/submissions/{submission}/original",),
+                "read_catalogs": ("/v1/catalogs",), "read_checkpoint": ("/v1/log/checkpoint",),
+                "read_entries": ("/v1/log/tile/entries/000.p/1",), "read_route": ("/v1/routes/none",), "read_status": ("/v1/status",),
+                "read_quality": ("/v1/quality",), "read_accounts": ("/v1/accounts",), "read_requests": ("/v1/requests",),
+                "read_policies": ("/v1/policies",), "disable_account": ("/v1/accounts/none/disable", *body({"reason": "x"})),
+                "request_account": ("/v1/requests", *body({"act": "account", "reason": "x", "form": {
+                    "kind": "ghost", "unit": self.unit, "unit_name": "x", "name": "x"}})),
+                "request_policy": ("/v1/requests", *body({"act": "policy", "reason": "x", "policy": {}})),
+                "decide_account": (f"/v1/requests/{account}/decision", *bent), "decide_policy": (f"/v1/requests/{policy}/decision", *bent)}
+        acts["relay"] = acts["submit"]
+        self.assertEqual({verb for _, verb in table}, {*acts, "open_session"}, "an act that nobody tries")
+        person = {role for role in roles if self.demo.env.get(f"XINFU_{people[role]}_PASSWORD") and table[role, "open_session"]}
+        for (role, verb), granted in table.items():
+            who = people[role]
+            if verb == "open_session":
+                answer = self.demo.curl("/v1/session", *body({"password": self.demo.env.get(f"XINFU_{who}_PASSWORD", "x")}), who=who)
+                self.assertEqual(answer.status == 201, granted, (role, verb, answer))
+                continue
+            if (verb == "relay") != (role == "platform") and verb in ("relay", "submit"):
+                continue  # one request, which act it is lies in who asks
+            answer = self.ask(who, *acts[verb]) if role in person else self.demo.curl(*acts[verb], who=who)
+            refused = answer.status == 403 and answer.code == "XF-2001"
+            if verb.startswith("decide") and not refused:
+                # The applicant reads the request and has no say; to others it does not exist.
+                refused = answer.code in ("XF-2012", "XF-2005")
+            self.assertEqual(not refused, granted, (role, verb, answer))
 
     def test_what_happened_is_in_the_log_and_the_log_is_whole(self):
         request = self.opened(self.form("LOGGED"))
