@@ -7,6 +7,7 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
+#include "crypto/der.hpp"
 #include "crypto/envelope_key.hpp"
 #include "crypto/gcm_stream.hpp"
 #include "crypto/tlog_proof.hpp"
@@ -20,6 +21,23 @@ namespace xinfu::vault::test {
 namespace {
 
 using Outcome = boundary::SubmissionOutcome;
+
+// As `openssl cms -nocerts` makes it of the same signature: SignedData is {version, digest algorithms, content,
+// certificates [0], signers} (RFC 5652 section 5.1).
+void leave_out_certificates(std::string& cms) {
+    using namespace crypto;
+    DerReader outer(der_single(as_bytes(cms), kDerSequence)->contents);
+    const auto type = outer.next();
+    DerReader fields(DerReader(outer.next()->contents).next()->contents);
+    const auto version = fields.next();
+    const auto digests = fields.next();
+    const auto content = fields.next();
+    ASSERT_TRUE(fields.next(der_context(0)));
+    const auto signers = fields.next();
+    const auto data = der_encode(kDerSequence, {version->whole, digests->whole, content->whole, signers->whole});
+    const auto whole = der_encode(kDerSequence, {type->whole, der_encode(der_context(0), {data})});
+    cms = as_text(whole);
+}
 
 // This node is the province; "town" is the node below it.
 class IncomingParcels : public IntakeTest {
@@ -43,7 +61,7 @@ protected:
     };
     Parcel parcel(std::uint64_t sequence, const std::string& content, const Holder& signer,
                   const std::function<void(boundary::ParcelManifest&)>& change_it = nullptr,
-                  const std::function<void(std::string&)>& damage = nullptr) {
+                  const std::function<void(std::string&)>& damage = nullptr, ByteView left_out = {}) {
         std::string original = sign(content, signer);
         if (damage) {
             damage(original);
@@ -89,10 +107,25 @@ protected:
         manifests_[encode_manifest(manifest)] = manifest;
         crypto::Sha256 state;
         state.update(as_bytes(original));
-        const auto built = must(build_parcel(town_->key, town_->certificate, nullptr, manifest, state, original.size(),
-                                             clock_->now().time_since_epoch().count()));
+        const auto built = must(build_parcel(town_->key, town_->certificate, nullptr, left_out, manifest, state,
+                                             original.size(), clock_->now().time_since_epoch().count()));
         return {storage::parcel_name("town", "up", sequence),
                 built.prefix() + original + built.manifest() + built.suffix()};
+    }
+    // This node has a level above itself.
+    void route_to(const std::string& upper) {
+        crypto::DistinguishedName subject;
+        subject.common_name = "province";
+        crypto::IssueOptions options;
+        options.not_before = seconds(std::chrono::hours(-1));
+        options.not_after = seconds(std::chrono::hours(24));
+        certificates_.parcel = {must(authority_.issue(subject, keys_->parcel().public_key(), options))};
+        config::Route route;
+        route.name = upper;
+        route.level = upper;
+        route.node = upper;
+        config_.routes = {route};
+        rebind();
     }
     Answer hand_in(const Parcel& parcel) { return put(parcel.name, parcel.body, "n-0001"); }
 
@@ -276,6 +309,28 @@ TEST_F(IncomingParcels, AreRefusedWhenTheDepartmentsSignatureIsNotGood) {
     EXPECT_EQ(hand_in(parcel(4, row(1), holder)).outcome.kind(), Outcome::CREATED);
 }
 
+// IDN-04. The next level has enrolled no departments: what they may leave out here, the parcel brings.
+TEST_F(IncomingParcels, BringTheCertificateThatTheDepartmentLeftOut) {
+    route_to("nation");
+    const Holder holder = unit_certificate(kUnit);
+    const Holder other = unit_certificate(kUnit);
+    const auto parcel_with = [&](std::uint64_t sequence, ByteView left_out) {
+        return parcel(sequence, row(static_cast<int>(sequence)), holder, nullptr, leave_out_certificates, left_out);
+    };
+    EXPECT_EQ(hand_in(parcel_with(1, {})).code, "XF-7006");
+    EXPECT_EQ(hand_in(parcel_with(2, other.certificate.der())).code, "XF-7006");
+    EXPECT_EQ(hand_in(parcel_with(3, holder.certificate.der())).outcome.kind(), Outcome::CREATED);
+    EXPECT_EQ(visible_records(), 1U);
+    const Holder elsewhere = unit_certificate(kOtherUnit);
+    const auto foreign = parcel(4, row(4), elsewhere, nullptr, leave_out_certificates, elsewhere.certificate.der());
+    EXPECT_EQ(hand_in(foreign).code, "XF-7006") << "another unit's, whoever brings it";
+    // And so does the parcel that this level makes of it.
+    const auto snapshot = must(ledger_->engine().snapshot());
+    const auto onward = must(storage::find_parcel(*snapshot, "nation", 1));
+    ASSERT_TRUE(onward);
+    EXPECT_NE(onward->suffix().find(as_text(holder.certificate.der())), std::string::npos);
+}
+
 TEST_F(IncomingParcels, AreRefusedWhenAnotherKeyWrapsThem) {
     Parcel good = parcel(1, row(1), *sender_);
     town_.emplace(unit_certificate(kOtherUnit));  // not the enrolled one
@@ -300,19 +355,8 @@ TEST_F(IncomingParcels, OfAnotherNodesNameOrFarBeyondTheWindowAreNotTaken) {
 
 // The province with a level above that takes nothing: the city's parcels are not taken either, and wait there.
 TEST_F(IncomingParcels, AreTakenLaterAndKeepTheirNumberWhileTheLevelAboveTakesNothing) {
-    crypto::DistinguishedName subject;
-    subject.common_name = "province";
-    crypto::IssueOptions options;
-    options.not_before = seconds(std::chrono::hours(-1));
-    options.not_after = seconds(std::chrono::hours(24));
-    certificates_.parcel = {must(authority_.issue(subject, keys_->parcel().public_key(), options))};
-    config::Route route;
-    route.name = "nation";
-    route.level = "nation";
-    route.node = "nation";
-    config_.routes = {route};
     config_.vault.backlog_limit_parcels = 1;
-    rebind();
+    route_to("nation");
     const Parcel first = parcel(1, row(1), *sender_);
     const Parcel second = parcel(2, row(2), *sender_);
     EXPECT_EQ(hand_in(first).outcome.kind(), Outcome::CREATED);
@@ -483,6 +527,20 @@ TEST_F(OutgoingParcels, WrapTheSameOriginalInTheSameBytesAtEveryTry) {
     EXPECT_EQ(again.put().body(), first.put().body());
     EXPECT_NE(again.task(), first.task());
     EXPECT_EQ(state_of(answer, "province"), "waiting");
+}
+
+TEST_F(OutgoingParcels, BringTheSignersCertificateOnceWhetherTheFileEmbedsItOrNot) {
+    std::string bare = sign(rows(1, 1));
+    leave_out_certificates(bare);
+    const std::string_view certificate = as_text(sender_->certificate.der());
+    for (const auto& original : {sign(rows(2, 1)), bare}) {
+        const Answer answer = put(std::to_string(original.size()), original);
+        ASSERT_EQ(answer.outcome.kind(), Outcome::CREATED) << answer.code;
+        const std::string body = next_put().put().body();
+        const auto first = body.find(certificate);
+        ASSERT_NE(first, std::string::npos) << original.size();
+        EXPECT_EQ(body.find(certificate, first + 1), std::string::npos) << original.size();
+    }
 }
 
 TEST_F(OutgoingParcels, CountAsDeliveredOnlyByAReceiptForExactlyThem) {
