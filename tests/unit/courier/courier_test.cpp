@@ -136,6 +136,20 @@ std::vector<std::string> parcels(int first, int last) {
     return all;
 }
 
+void put_parcels(World& world, int last) {
+    for (int n = 1; n <= last; ++n) {
+        world.vault.put(parcel(n), "1");
+    }
+}
+// Each once, in the order of their numbers, with an answer that the vault was told.
+void expect_parcels_arrive(World& world, int last) {
+    EXPECT_TRUE(world.run_until_results(static_cast<std::size_t>(last)));
+    EXPECT_EQ(targets(world.upper), parcels(1, last));
+    for (const auto& result : world.vault.results) {
+        EXPECT_EQ(result.http_status(), 201u) << result.failure();
+    }
+}
+
 TEST(Courier, SendsOnWhileAnswersAreOnTheirWay) {
     World world;
     world.upper.script.gather = 40;  // it says nothing before it has so many
@@ -145,21 +159,15 @@ TEST(Courier, SendsOnWhileAnswersAreOnTheirWay) {
     for (int n = 2; n <= 41; ++n) {
         n % 5 == 0 ? world.vault.put_stream(parcel(n), filled(100000)) : world.vault.put(parcel(n), "1");
     }
-    ASSERT_TRUE(world.run_until_results(41));
-    EXPECT_EQ(targets(world.upper), parcels(1, 41));
+    expect_parcels_arrive(world, 41);
     EXPECT_EQ(world.upper.connections, 1);
-    for (const auto& result : world.vault.results) {
-        EXPECT_EQ(result.http_status(), 201u) << result.failure();
-    }
 }
 
 TEST(Courier, AConnectionThatAnsweredNothingYetCarriesOneRequest) {
     World world;
     world.upper.script.silent = true;
     world.start();
-    for (int n = 1; n <= 5; ++n) {
-        world.vault.put(parcel(n), "1");
-    }
+    put_parcels(world, 5);
     world.run([] { return false; }, 300ms);
     EXPECT_EQ(world.vault.questions, 1);
 }
@@ -168,15 +176,9 @@ TEST(Courier, WhatALostConnectionLeftUnansweredComesInOrderOverTheNext) {
     World world;
     world.upper.script.close_behind = 7;
     world.start();
-    for (int n = 1; n <= 50; ++n) {
-        world.vault.put(parcel(n), "1");
-    }
-    ASSERT_TRUE(world.run_until_results(50));
-    EXPECT_EQ(targets(world.upper), parcels(1, 50));
+    put_parcels(world, 50);
+    expect_parcels_arrive(world, 50);
     EXPECT_EQ(world.upper.connections, 8);
-    for (const auto& result : world.vault.results) {
-        EXPECT_EQ(result.http_status(), 201u) << result.failure();
-    }
 }
 
 TEST(Courier, NothingOvertakesAParcelThatIsToComeAgain) {
@@ -184,9 +186,7 @@ TEST(Courier, NothingOvertakesAParcelThatIsToComeAgain) {
     world.upper.script.refuses = parcel(4);
     world.vault.wait_ms = 50;
     world.start();
-    for (int n = 1; n <= 20; ++n) {
-        world.vault.put(parcel(n), "1");
-    }
+    put_parcels(world, 20);
     ASSERT_TRUE(world.run([&] { return world.upper.received.size() == 3 && world.vault.results.size() > 3; }));
     world.upper.script.refuses.clear();
     world.run([] { return false; }, 20ms);  // the vault gives out further ones before it is told
