@@ -1,5 +1,6 @@
 #include "crypto/cms_writer.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 #include <botan/bigint.h>
@@ -62,8 +63,15 @@ Bytes signer_info(const Certificate& certificate, ByteView signed_attributes, By
                        encode_signature_algorithm(KeyKind::p256), der_encode(kDerOctetString, {signature})});
 }
 
-Bytes after_content(const Certificate& certificate, ByteView signed_attributes, ByteView signature) {
-    auto out = der_encode(der_context(0), {certificate.der()});
+// In DER's order for a SET OF: that of the octets (X.690 section 11.6).
+Bytes encode_certificates(ByteView one, ByteView other) {
+    return std::ranges::lexicographical_compare(other, one) ? der_encode(der_context(0), {other, one})
+                                                            : der_encode(der_context(0), {one, other});
+}
+
+Bytes after_content(const Certificate& certificate, const Bytes& certificates, ByteView signed_attributes,
+                    ByteView signature) {
+    auto out = certificates;
     const auto signers = der_encode(kDerSet, {signer_info(certificate, signed_attributes, signature)});
     out.insert(out.end(), signers.begin(), signers.end());
     return out;
@@ -76,10 +84,14 @@ void append(Bytes& out, ByteView bytes) {
 }  // namespace
 
 CmsWriter::CmsWriter(const SigningKey& key, const Certificate& certificate, std::uint64_t content_size,
-                     UtcSeconds signing_time)
-    : key_(key), certificate_(certificate), content_size_(content_size), signing_time_(signing_time) {
+                     UtcSeconds signing_time, ByteView other_certificate)
+    : key_(key),
+      certificate_(certificate),
+      certificates_(encode_certificates(certificate.der(), other_certificate)),
+      content_size_(content_size),
+      signing_time_(signing_time) {
     const Bytes signature(kSignatureSize);
-    suffix_size_ = after_content(certificate_, attributes(signing_time_, {}), signature).size();
+    suffix_size_ = after_content(certificate_, certificates_, attributes(signing_time_, {}), signature).size();
 
     // From the inside out, lengths first.
     const auto string = der_header(kDerOctetString, content_size_);
@@ -103,11 +115,11 @@ CmsWriter::CmsWriter(const SigningKey& key, const Certificate& certificate, std:
 }
 
 Result<CmsWriter> CmsWriter::create(const SigningKey& key, const Certificate& certificate, std::uint64_t content_size,
-                                    UtcSeconds signing_time) {
+                                    UtcSeconds signing_time, ByteView other_certificate) {
     if (key.kind() != KeyKind::p256 || key.public_key() != certificate.public_key()) {
         return Errc::key_wrong_algorithm;
     }
-    return CmsWriter(key, certificate, content_size, signing_time);
+    return CmsWriter(key, certificate, content_size, signing_time, other_certificate);
 }
 
 Result<Bytes> CmsWriter::finish(const Digest& content_digest) const try {
@@ -124,7 +136,7 @@ Result<Bytes> CmsWriter::finish(const Digest& content_digest) const try {
         if (chosen.size() != kSignatureSize) {
             continue;
         }
-        auto suffix = after_content(certificate_, signed_attributes, chosen);
+        auto suffix = after_content(certificate_, certificates_, signed_attributes, chosen);
         assert(suffix.size() == suffix_size_);
         return suffix;
     }

@@ -24,9 +24,10 @@ namespace xinfu::crypto {
 
 class CmsWriter {
 public:
-    // `key` is the P-256 key of `certificate`. `content_size` is exact, in bytes.
+    // `key` is the P-256 key of `certificate`. `content_size` is exact, in bytes. `other_certificate`: DER, embedded
+    // beside the signer's; empty: none.
     static Result<CmsWriter> create(const SigningKey& key, const Certificate& certificate, std::uint64_t content_size,
-                                    UtcSeconds signing_time);
+                                    UtcSeconds signing_time, ByteView other_certificate = {});
 
     const Bytes& prefix() const { return prefix_; }  // goes before the content
     std::size_t suffix_size() const { return suffix_size_; }
@@ -39,10 +40,11 @@ public:
 
 private:
     CmsWriter(const SigningKey& key, const Certificate& certificate, std::uint64_t content_size,
-              UtcSeconds signing_time);
+              UtcSeconds signing_time, ByteView other_certificate);
 
     SigningKey key_;
     Certificate certificate_;
+    Bytes certificates_;  // the field, whole
     std::uint64_t content_size_;
     UtcSeconds signing_time_;
     Bytes prefix_;

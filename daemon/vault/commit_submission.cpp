@@ -511,8 +511,9 @@ Result<void> CommitSubmission::send_on(storage::Batch& batch, const Candidate& c
             return storage::Errc::misused;  // never in the clear
         }
         auto parcel = build_parcel(context_.keys.parcel(), certificates_.parcel.front(),
-                                   envelope == candidate.envelopes.end() ? nullptr : &envelope->second, manifest,
-                                   candidate.original_state, candidate.original_length, row.time_ms());
+                                   envelope == candidate.envelopes.end() ? nullptr : &envelope->second,
+                                   candidate.certificate_left_out, manifest, candidate.original_state,
+                                   candidate.original_length, row.time_ms());
         if (!parcel) {
             return parcel.error();
         }

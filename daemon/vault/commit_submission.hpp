@@ -57,7 +57,8 @@ struct Candidate {
     // The signature: set once it is verified.
     std::optional<crypto::Digest> content_digest;
     crypto::Digest certificate{};
-    std::string unit;  // whose file it is; for a parcel its manifest's, once that is verified
+    Bytes certificate_left_out;  // DER, where the department's CMS does not embed it
+    std::string unit;            // whose file it is; for a parcel its manifest's, once that is verified
 
     // What was found. `problem` refuses the file as a whole, whatever its records are.
     std::optional<boundary::Problem> problem;

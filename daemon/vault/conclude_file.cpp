@@ -69,15 +69,15 @@ Result<void> Intake::Submission::make_envelopes() {
 }
 
 asio::awaitable<Result<SignerVerdict>> Intake::Submission::check_signer(unsigned layer, std::optional<Bytes> digest,
-                                                                        std::string embedded_unit,
+                                                                        std::string carried_unit,
                                                                         crypto::UtcSeconds time) {
     std::function<Result<SignerVerdict>()> work = [this, layer, digest = std::move(digest),
-                                                   embedded_unit = std::move(embedded_unit),
+                                                   carried_unit = std::move(carried_unit),
                                                    time]() -> Result<SignerVerdict> {
         const boundary::SignerFound& found = *inspection_->signer(layer);
-        if (!embedded_unit.empty()) {
-            return check_embedded_signer(embedded_unit, found, digest, intake_.certificates_.anchors,
-                                         intake_.revocations_, time);
+        if (!carried_unit.empty()) {
+            return check_carried_signer(carried_unit, found, *inspection_->signer(0), digest,
+                                        intake_.certificates_.anchors, intake_.revocations_, time);
         }
         const auto snapshot = context_.ledger.engine().snapshot();
         if (!snapshot) {
@@ -116,6 +116,7 @@ asio::awaitable<std::optional<boundary::Problem>> Intake::Submission::conclude_f
     }
     candidate.content_digest = tracker.content_digest();
     candidate.certificate = verdict->certificate;
+    candidate.certificate_left_out = verdict->certificate_left_out;
     candidate.original_offset = 0;
     candidate.original_length = candidate.package_length;
     candidate.original_state = candidate.package_state;

@@ -147,6 +147,7 @@ asio::awaitable<std::optional<boundary::Problem>> Intake::Submission::conclude_p
     }
     candidate.content_digest = content_digest;
     candidate.certificate = unit->certificate;
+    candidate.certificate_left_out = unit->certificate_left_out;
     candidate.unit = manifest.unit();
     candidate.manifest = manifest;
     co_return Trouble{};

@@ -35,14 +35,15 @@ std::string encode_manifest(const boundary::ParcelManifest& manifest) {
 }
 
 Result<storage::rows::Parcel> build_parcel(const crypto::SigningKey& key, const crypto::Certificate& certificate,
-                                           const crypto::EnvelopeKeys* envelope_keys,
+                                           const crypto::EnvelopeKeys* envelope_keys, ByteView left_out,
                                            const boundary::ParcelManifest& manifest, crypto::Sha256 original,
                                            std::uint64_t original_length, std::int64_t time_ms) {
     const std::string text = encode_manifest(manifest);
     original.update(as_bytes(text));
     const crypto::Digest content = original.finish();
     const crypto::UtcSeconds signing_time{std::chrono::floor<std::chrono::seconds>(std::chrono::milliseconds{time_ms})};
-    const auto writer = crypto::CmsWriter::create(key, certificate, original_length + text.size(), signing_time);
+    const auto writer =
+        crypto::CmsWriter::create(key, certificate, original_length + text.size(), signing_time, left_out);
     if (!writer) {
         return writer.error();
     }

@@ -24,10 +24,11 @@ namespace xinfu::vault {
 std::string encode_manifest(const boundary::ParcelManifest& manifest);
 
 // `envelope_keys`: made for the upper node, and for this parcel alone; null: the parcel is for nobody, in the clear.
-// `original`: the digest's state over the original. Everything random or dependent on time is in the answer, which
-// has the state WAITING.
+// `left_out`: the department's certificate, DER, where the original does not embed it; empty: it does. The next level
+// has not enrolled it. `original`: the digest's state over the original. Everything random or dependent on time is in
+// the answer, which has the state WAITING.
 Result<storage::rows::Parcel> build_parcel(const crypto::SigningKey& key, const crypto::Certificate& certificate,
-                                           const crypto::EnvelopeKeys* envelope_keys,
+                                           const crypto::EnvelopeKeys* envelope_keys, ByteView left_out,
                                            const boundary::ParcelManifest& manifest, crypto::Sha256 original,
                                            std::uint64_t original_length, std::int64_t time_ms);
 

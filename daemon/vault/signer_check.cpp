@@ -87,6 +87,9 @@ SignerVerdict verify(const crypto::CmsSigner& signer, const boundary::SignerFoun
     }
     SignerVerdict verdict;
     verdict.certificate = certificate.digest();
+    if (signer.certificate.empty()) {
+        verdict.certificate_left_out = certificate.der();
+    }
     verdict.signing_time = verified->signing_time;
     return verdict;
 }
@@ -100,6 +103,21 @@ boundary::Problem problem_of_standing(const boundary::Problem& standing) {
         return problem("XF-3014");
     }
     return problem("XF-3012");
+}
+
+std::optional<crypto::Certificate> carried_certificate(const crypto::CmsSigner& signer,
+                                                       const boundary::SignerFound& carrier) {
+    if (!signer.certificate.empty()) {
+        const auto embedded = crypto::Certificate::parse(signer.certificate);
+        return embedded ? std::optional(*embedded) : std::nullopt;
+    }
+    for (const auto& der : carrier.other_certificates()) {
+        const auto other = crypto::Certificate::parse(as_bytes(der));
+        if (other && crypto::identifies(signer, *other)) {
+            return *other;
+        }
+    }
+    return std::nullopt;
 }
 
 }  // namespace
@@ -151,11 +169,12 @@ Result<SignerVerdict> check_enrolled_signer(const storage::ReadTransaction& tran
     return refused(problem("XF-3012"));
 }
 
-SignerVerdict check_embedded_signer(const std::string& unit, const boundary::SignerFound& found,
-                                    const std::optional<Bytes>& digest, const std::vector<crypto::Certificate>& anchors,
-                                    const Revocations& revocations, crypto::UtcSeconds time) {
+SignerVerdict check_carried_signer(const std::string& unit, const boundary::SignerFound& found,
+                                   const boundary::SignerFound& carrier, const std::optional<Bytes>& digest,
+                                   const std::vector<crypto::Certificate>& anchors, const Revocations& revocations,
+                                   crypto::UtcSeconds time) {
     const crypto::CmsSigner signer = to_signer(found);
-    const auto certificate = crypto::Certificate::parse(signer.certificate);
+    const auto certificate = carried_certificate(signer, carrier);
     if (!certificate) {
         return refused(problem("XF-3012"));
     }

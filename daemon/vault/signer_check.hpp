@@ -23,6 +23,7 @@ namespace xinfu::vault {
 struct SignerVerdict {
     std::optional<boundary::Problem> problem;
     crypto::Digest certificate{};                    // SHA-256 of the one whose key signed
+    Bytes certificate_left_out;                      // that one, DER, where the CMS does not embed it; else empty
     std::optional<crypto::UtcSeconds> signing_time;  // as the signer says
 };
 
@@ -32,9 +33,12 @@ Result<SignerVerdict> check_enrolled_signer(const storage::ReadTransaction& tran
                                             const boundary::SignerFound& signer, const std::optional<Bytes>& digest,
                                             const Revocations& revocations, storage::Milliseconds now);
 
-// The signer has to be the embedded certificate, of this unit, with a path to the node's anchors at `time`.
-SignerVerdict check_embedded_signer(const std::string& unit, const boundary::SignerFound& signer,
-                                    const std::optional<Bytes>& digest, const std::vector<crypto::Certificate>& anchors,
-                                    const Revocations& revocations, crypto::UtcSeconds time);
+// Inside a parcel, whose signer is `carrier`: the signer has to be of this unit, with a path to the node's anchors at
+// `time`. Its certificate is the embedded one, or, where it was left out, one that the parcel embeds beside its own;
+// who brings it does not matter.
+SignerVerdict check_carried_signer(const std::string& unit, const boundary::SignerFound& signer,
+                                   const boundary::SignerFound& carrier, const std::optional<Bytes>& digest,
+                                   const std::vector<crypto::Certificate>& anchors, const Revocations& revocations,
+                                   crypto::UtcSeconds time);
 
 }  // namespace xinfu::vault

@@ -44,7 +44,7 @@ private:
     asio::awaitable<std::optional<boundary::Problem>> conclude_parcel(SubmissionUnderWay& under_way);
     Result<void> make_envelopes();
     asio::awaitable<Result<SignerVerdict>> check_signer(unsigned layer, std::optional<Bytes> digest,
-                                                        std::string embedded_unit, crypto::UtcSeconds time);
+                                                        std::string carried_unit, crypto::UtcSeconds time);
     asio::awaitable<std::optional<boundary::Problem>> commit(SubmissionUnderWay& under_way);
     asio::awaitable<Result<void>> settle_clashes();
     asio::awaitable<void> answer();

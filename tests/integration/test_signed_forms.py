@@ -86,14 +86,14 @@ class SignedForms(DemoCase):
         for options in ((), ("-stream",), ("-cades",), ("-keyid",), ("-nocerts",), ("-nosmimecap",), ("-md", "sha512"),
                         ("-certfile", self.demo["CA"]), ("-keyid", "-nocerts", "-stream", "-cades")):
             with self.subTest(options=options):
-                self.taken(self.demo.sign(self.demo.penalties(2), "DEPT", *options))
+                self.demo.delivered(self.taken(self.demo.sign(self.demo.penalties(2), "DEPT", *options)).id)
 
     def test_what_bouncy_castle_signs(self):
         for options in ((), ("der",), ("stream",), ("keyid",), ("nocerts",), ("sha384",), ("stream", "keyid", "nocerts")):
             with self.subTest(options=options):
                 source, out = self.demo.path(self.demo.penalties(20)), self.demo.path(suffix=".p7m")
                 self.bc("sign", self.demo["DEPT_CERT"], self.demo["DEPT_KEY"], source, out, *options)
-                self.taken(out, 20)
+                self.demo.delivered(self.taken(out, 20).id)
         self.bc("sign", self.demo["DEPT_CERT"], self.demo["DEPT_KEY"], source, out, "detached")
         self.refused(out, "XF-3002")
 

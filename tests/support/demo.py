@@ -217,9 +217,9 @@ class Demo:
     def submission(self, id, who="DEPT", node="CITY"):
         return self.curl(f"/v1/submissions/{id}", who=who, node=node)
 
-    def delivered(self, id, timeout=30):
+    def delivered(self, id, timeout=30, **where):
         def both():
-            answer = self.submission(id)
+            answer = self.submission(id, **where)
             if answer.status != 200:
                 return None
             levels = {a["level"]: a["state"] for a in answer.json["acknowledgements"]}

@@ -1,6 +1,7 @@
 // What CmsWriter makes verifies here and with the openssl command, whatever the content's size.
 #include "crypto/cms_writer.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -8,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "crypto/certificate_authority.hpp"
+#include "crypto/der.hpp"
 #include "crypto/signed_attributes.hpp"
 #include "tests/unit/crypto/cms_support.hpp"
 
@@ -76,6 +78,30 @@ TEST(CmsWriter, SatisfiesOpenSsl) {
         EXPECT_EQ(test::read_file((folder / "content").string()), test::read_vector("cms/content.csv"));
     }
     std::filesystem::remove_all(folder);
+}
+
+TEST(CmsWriter, EmbedsAnotherCertificateBesideItsOwn) {
+    const auto key = key_vector("p256");
+    const auto certificate = test::certificate_vector("p256");
+    for (const auto* name : {"ed25519", "rsa"}) {  // a shorter one and a longer one
+        const auto other = test::certificate_vector(name);
+        const auto writer = CmsWriter::create(key, certificate, 5, kNow, other.der());
+        auto body = writer->prefix();
+        body.insert(body.end(), {'h', 'e', 'l', 'l', 'o'});
+        const auto suffix = writer->finish(sha256(as_bytes("hello")));
+        ASSERT_EQ(suffix->size(), writer->suffix_size());
+        body.insert(body.end(), suffix->begin(), suffix->end());
+        const auto message = read_cms(body, body.size());
+        ASSERT_FALSE(message.error) << name << ": " << message.error.message();
+        EXPECT_EQ(message.signer.certificate, certificate.der()) << name;
+        EXPECT_EQ(message.signer.other_certificates, std::vector<Bytes>{other.der()}) << name;
+        EXPECT_FALSE(test::verify(message, certificate)) << name;
+        // X.690 section 11.6: the members of a SET OF ascend.
+        DerReader certificates(DerReader(*suffix).next(der_context(0))->contents);
+        const auto first = certificates.next();
+        const auto second = certificates.next();
+        EXPECT_TRUE(std::ranges::lexicographical_compare(first->whole, second->whole)) << name;
+    }
 }
 
 TEST(CmsWriter, TakesOnlyTheCertificatesOwnKey) {

@@ -1,4 +1,4 @@
-// OPS-02. What is told of a backlog, and when; that the bound holds is in levels_test.cpp.
+// OPS-02. What is told of a backlog, and when; that the bound holds is in waiting_parcels_test.cpp.
 #include "daemon/vault/backlog.hpp"
 
 #include <gtest/gtest.h>

@@ -242,6 +242,9 @@ private:
         found.set_signature_algorithm(signer.signature_algorithm);
         found.set_signature_parameters(text(signer.signature_parameters));
         found.set_certificate(text(signer.certificate));
+        for (const auto& other : signer.other_certificates) {
+            found.add_other_certificates(text(other));
+        }
         found.set_issuer(text(signer.issuer));
         found.set_serial(text(signer.serial));
         found.set_subject_key_identifier(text(signer.subject_key_identifier));
