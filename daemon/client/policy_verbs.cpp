@@ -1,4 +1,5 @@
 // xinfu policy: which packs are in force, and the way of others into force.
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,10 @@ struct Options {
     std::string out;
     std::string reason;
     std::string receipt;
+    std::string account;
+    std::string verb;
+    std::string catalog;
+    std::string unit;
     bool json = false;
 };
 
@@ -170,6 +175,74 @@ Exit propose(const Options& options) {
     return Exit::done;
 }
 
+std::vector<std::string> texts_of(const json::object& object, std::string_view key) {
+    std::vector<std::string> texts;
+    for (const json::value& one : array_of(object, key)) {
+        if (one.is_string()) {
+            texts.emplace_back(one.get_string());
+        }
+    }
+    return texts;
+}
+
+bool contains(const std::vector<std::string>& list, const std::string& text) {
+    return std::ranges::find(list, text) != list.end();
+}
+
+// Why the node would let this account do this, or not: from the account as it is and the access pack in force, by the
+// function that decides there.
+Exit explain(const Options& options) {
+    if (std::ranges::find(policies::verb::all, options.verb) == std::end(policies::verb::all)) {
+        throw Stop{Exit::usage, {"no such act: " + options.verb, "没有此操作：" + options.verb}, {}};
+    }
+    NodeApi node(options.node);
+    const json::object account = node.get("/v1/accounts/" + encode_segment(options.account));
+    const json::object set = node.get("/v1/policies");
+    PackFile access{{}, {}, "access", {}};
+    auto loaded = policies::load_access(text_in_force(node, set, access));
+    if (!loaded.value) {
+        throw Stop{Exit::evidence, {"the access pack in force cannot be read", "现行权限策略无法读取"}, {}};
+    }
+    std::string rule = "no grant";
+    const auto all_roles = texts_of(account, "roles");
+    std::vector<std::string> roles;
+    for (const auto& name : all_roles) {
+        const policies::Role* role = loaded.value->find(name);
+        if (role != nullptr && role->kind == text_of(account, "kind")) {
+            roles.push_back(name);
+        }
+    }
+    const std::string unit = options.unit.empty() ? text_of(account, "unit") : options.unit;
+    const auto relation = unit == text_of(account, "unit")             ? policies::Relation::own_unit
+                          : contains(texts_of(account, "units"), unit) ? policies::Relation::node_unit
+                                                                       : policies::Relation::other_unit;
+    const auto catalogs = texts_of(account, "catalogs");
+    const auto conflict = policies::find_conflict(*loaded.value, all_roles);
+    const auto decision = policies::decide(*loaded.value, roles, options.verb, options.catalog, relation);
+    bool permit = decision.permit;
+    if (text_of(account, "state") != "active") {
+        permit = false;
+        rule = "the account is " + text_of(account, "state");
+    } else if (!conflict.first.empty()) {
+        permit = false;
+        rule = "exclusion: " + conflict.first + ", " + conflict.second;
+    } else if (!options.catalog.empty() && !catalogs.empty() && !contains(catalogs, options.catalog)) {
+        permit = false;
+        rule = "the account is not for this catalog";
+    } else {
+        rule = decision.rule;
+    }
+    if (options.json) {
+        say({json::serialize(json::object{{"permit", permit}, {"rule", rule}, {"policies", text_of(set, "digest")}}),
+             {}});
+        return permit ? Exit::done : Exit::refused;
+    }
+    say({std::string(permit ? "permitted" : "refused") + " by: " + rule,
+         std::string(permit ? "允许" : "拒绝") + "，依据：" + rule});
+    say({"  set " + text_of(set, "digest"), "  策略集 " + text_of(set, "digest")});
+    return permit ? Exit::done : Exit::refused;
+}
+
 using Run = Exit (*)(const Options&);
 
 CLI::App* add(CLI::App& family, const char* name, const char* description, Chosen& chosen,
@@ -198,6 +271,13 @@ void add_policy_verbs(CLI::App& app, Chosen& chosen) {
     verb = add(*policy, "diff", "packs against those in force, line by line", chosen, options, diff);
     add_node_options(*verb, options->node);
     verb->add_option("file", options->files)->required();
+    options = fresh();
+    verb = add(*policy, "explain", "why an account may do something, or not", chosen, options, explain);
+    add_node_options(*verb, options->node);
+    verb->add_option("--account", options->account)->required();
+    verb->add_option("--act", options->verb, "as in docs/ROLES.md")->required();
+    verb->add_option("--catalog", options->catalog);
+    verb->add_option("--unit", options->unit, "whose affair it is; the account's own otherwise");
     options = fresh();
     verb = add(*policy, "propose", "asks for packs to come into force", chosen, options, propose);
     add_node_options(*verb, options->node);

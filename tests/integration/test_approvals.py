@@ -358,6 +358,31 @@ class Approvals(DemoCase):
         self.assertProblem(self.approve(fine.json["id"]), 409, "XF-2010")
         self.ask("SYSTEM_ADMIN", f"/v1/accounts/{both}/disable", "--json", '{"reason": "x"}')
 
+    def test_two_of_several_and_whoever_left_counts_no_more(self):
+        """APR-01: an approval stands only as long as its approver could still give it."""
+        old = self.pack("access")
+        rule = "{act: account, strength: signature, approvers: %d,"
+        self.assertEqual(self.approve(self.propose(("access", old.replace(rule % 1, rule % 2))).json["id"]).status, 200)
+        try:
+            second = self.opened(self.form("APPROVER2", ["approver"], "made-up-0010"))
+            self.assertEqual((second["approvers"], second["missing"]), (2, 2))
+            answer = self.approve(second["id"], "APPROVER")
+            self.assertEqual((answer.json["state"], answer.json["missing"]), ("open", 1), answer)
+            self.assertProblem(self.approve(second["id"], "APPROVER"), 409, "XF-2013")
+            self.assertProblem(self.demo.curl("/v1/status", who="APPROVER2"), 401, "XF-1001")
+            account = self.approve(second["id"]).json
+            self.assertEqual(account["state"], "executed")
+            wanted = self.opened(self.form("WANTED"))["id"]
+            self.assertEqual(self.approve(wanted, "APPROVER2").json["missing"], 1)
+            self.post("SYSTEM_ADMIN", f"/v1/accounts/{account['object']}/disable", {"reason": "left"})
+            self.assertEqual(self.ask("AUDITOR", f"/v1/requests/{wanted}").json["missing"], 2)
+            answer = self.approve(wanted)
+            self.assertEqual((answer.json["state"], answer.json["missing"]), ("open", 1), answer)
+            self.assertEqual(self.approve(wanted, "APPROVER").json["state"], "executed")
+        finally:
+            back = self.propose(("access", old))
+            self.assertEqual(self.approve(back.json["id"]).status, 200)
+
     def test_of_two_proposals_one_wins(self):
         old = self.pack("access")
         one, two = (self.propose(("access", old + f"# {note}\n")).json for note in ("one", "two"))
@@ -381,6 +406,17 @@ class Approvals(DemoCase):
         asked = json.loads(xinfu("policy", "propose", interview, "--remove", old, "--reason", "later", "--json").stdout)
         self.assertEqual(self.approve(asked["id"]).status, 200)
         self.assertIn("# later", self.pack("catalog", "interview-record"))
+        account = self.enrolled("EXPLAINED", catalogs=["interview-record"])
+
+        def explain(*words):
+            done = xinfu("policy", "explain", "--account", account, *words, "--json", check=False)
+            return done.returncode, json.loads(done.stdout)["rule"]
+        self.assertEqual(explain("--act", "submit", "--catalog", "interview-record"), (0, "submitter: submit * own_unit"))
+        self.assertEqual(explain("--act", "submit", "--catalog", "interview-record", "--unit", credit_code(70080)), (1, "no grant"))
+        self.assertEqual(explain("--act", "submit", "--catalog", "objection"), (1, "the account is not for this catalog"))
+        self.assertEqual(explain("--act", "query", "--catalog", "interview-record"), (1, "no grant"))
+        xinfu("account", "disable", account, "--reason", "x")
+        self.assertEqual(explain("--act", "submit", "--catalog", "interview-record"), (1, "the account is disabled"))
 
     # ---- the published table ----------------------------------------------------------------------------------------
     def test_every_role_may_do_what_the_table_says_and_nothing_else(self):
