@@ -18,24 +18,10 @@ class Approvals(DemoCase):
     def setUpClass(cls):
         super().setUpClass()
         cls.tokens = {}
-        cls.unit = cls.organisation("DEPT")
-
-    @classmethod
-    def organisation(cls, who):
-        text = run("openssl", "x509", "-in", cls.demo[who + "_CERT"], "-noout", "-subject", "-nameopt", "sep_multiline,utf8,sname")
-        return next(line.split("=", 1)[1] for line in text.stdout.decode().split("\n")
-                    if line.strip().startswith("organizationIdentifier"))
+        cls.unit = cls.demo.unit()
 
     def issue(self, name, unit=None, number=None):
-        """A person's certificate, or without a number a machine's."""
-        key, request, cert = (self.demo.path(suffix=s) for s in (".key", ".csr", ".pem"))
-        subject = f"/C=CN/O=测试单位/organizationIdentifier={unit or self.unit}" + (f"/serialNumber={number}" if number else "")
-        run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-utf8", "-keyout", key,
-            "-out", request, "-subj", f"{subject}/CN={name}")
-        run(XINFU, "ca", "issue", "--dir", self.demo.dir / "ca", "--csr", request, "--out", cert)
-        self.demo.env[f"XINFU_{name}_CERT"], self.demo.env[f"XINFU_{name}_KEY"] = str(cert), str(key)
-        self.demo.env[f"XINFU_{name}_PASSWORD"] = "correct horse battery"
-        return cert.read_text()
+        return self.demo.issue(name, unit or self.unit, number)
 
     def form(self, name, roles=(), number=None, unit=None, **more):
         person = number is not None

@@ -71,6 +71,17 @@ class Canary(DemoCase):
         demo.put(cut, options=["-H", f"Content-Length: {half.stat().st_size}"], timeout=3)
         cls.answers.append(demo.put(cut))
         cls.answers.append(demo.curl(f"/v1/submissions/{quoted}/{quoted}", "-T", cut))
+        # On a form: it is for those who decide, and nowhere else.
+        form = {"kind": "machine", "unit": demo.unit(), "unit_name": "测试单位", "name": NAME, "post": NAME, "phone": NUMBER,
+                "roles": ["submitter"], "certificates": [demo.issue("CANARY", demo.unit())]}
+        admin = demo.session("SECURITY_ADMIN")
+        asked = demo.as_person("SECURITY_ADMIN", "/v1/requests", "--json", json.dumps(
+            {"act": "account", "reason": f"{NAME}到岗", "form": form}), token=admin)
+        assert asked.status == 201, asked
+        demo.as_person("SECURITY_ADMIN", f"/v1/requests/{asked.json['id']}/decision", "--json", json.dumps(
+            {"decision": "reject", "reason": f"{NAME}离岗"}), token=admin)
+        demo.as_person("SECURITY_ADMIN", "/v1/requests", "--json", json.dumps(
+            {"act": "account", "reason": NAME, "form": form | {"kind": NAME}}), token=admin)
         cls.answers.append(demo.curl(f"/v1/{quoted}?{quoted}={NUMBER}", "-H", f"X-Name: {quoted}"))
         cls.answers.append(demo.curl("/v1/session", "--json", json.dumps({"password": NAME}), who="VIEWER"))
         for each in (taken, large):

@@ -180,6 +180,23 @@ class Demo:
             "-inkey", self[who + "_KEY"], "-outform", "DER", "-out", out, *options)
         return out
 
+    # ---- certificates ------------------------------------------------------------------------------------
+    def unit(self, who="DEPT"):
+        """The unified social credit code in somebody's certificate."""
+        text = run("openssl", "x509", "-in", self[who + "_CERT"], "-noout", "-subject", "-nameopt", "sep_multiline,utf8,sname")
+        return next(line.split("=", 1)[1] for line in text.stdout.decode().splitlines()
+                    if line.strip().startswith("organizationIdentifier"))
+
+    def issue(self, name, unit, number=None):
+        """A person's certificate by the demo's authority, without a number a machine's; enrolled nowhere. As PEM, and as NAME's."""
+        key, request, cert = (self.path(suffix=s) for s in (".key", ".csr", ".pem"))
+        subject = f"/C=CN/O=测试单位/organizationIdentifier={unit}" + (f"/serialNumber={number}" if number else "")
+        run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-utf8", "-keyout", key,
+            "-out", request, "-subj", f"{subject}/CN={name}")
+        run(XINFU, "ca", "issue", "--dir", self.dir / "ca", "--csr", request, "--out", cert)
+        self.env |= {f"XINFU_{name}_CERT": str(cert), f"XINFU_{name}_KEY": str(key), f"XINFU_{name}_PASSWORD": "correct horse battery"}
+        return cert.read_text()
+
     # ---- requests ----------------------------------------------------------------------------------------
     def identity(self, who):
         return ["--cert", self[who + "_CERT"], "--key", self[who + "_KEY"]] if who else []
