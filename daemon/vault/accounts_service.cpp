@@ -3,9 +3,10 @@
 #include <chrono>
 #include <utility>
 
-#include "crypto/canonical_json.hpp"
+#include "daemon/vault/answers.hpp"
 #include "daemon/vault/authorisation.hpp"
 #include "daemon/vault/receipt.hpp"
+#include "daemon/vault/request_facts.hpp"
 #include "policies/values.hpp"
 #include "storage/error.hpp"
 #include "storage/requests.hpp"
@@ -17,19 +18,11 @@ using boundary::GatewayReply;
 using storage::rows::ApprovalRequest;
 namespace verb = policies::verb;
 
-constexpr std::size_t kReasonBytesMax = 2000;
-
 storage::LeafObject object_of(std::string id) {
     storage::LeafObject object;
     object.type = id.empty() ? "" : "account";
     object.id = std::move(id);
     return object;
-}
-
-asio::awaitable<void> answer(ExchangePointer exchange, GatewayReply reply) {
-    auto answering = exchange->reply(std::move(reply), boundary::Descriptor{});
-    const auto answered = co_await std::move(answering);
-    static_cast<void>(answered.has_value());
 }
 
 // The account, if the caller may do this to it; what it may not know of is like what is not there.
@@ -47,20 +40,6 @@ Result<std::optional<storage::Account>> find(Context& context, const storage::Re
 }
 
 }  // namespace
-
-asio::awaitable<void> AccountsService::refuse(ExchangePointer exchange, boundary::Problem why, std::string action,
-                                              std::string id) {
-    storage::Leaf leaf = leaf_of(exchange->caller(), std::move(action));
-    leaf.result = "refused";
-    leaf.code = why.code();
-    leaf.object = object_of(std::move(id));
-    auto recording = record(context_, std::move(leaf), storage::LeafNotes{});
-    if (const auto recorded = co_await std::move(recording); !recorded) {
-        why = problem_of(recorded.error());
-    }
-    auto answering = answer_problem(exchange, std::move(why));
-    static_cast<void>((co_await std::move(answering)).has_value());
-}
 
 Result<boundary::AccountView> AccountsService::view(const storage::ReadTransaction& transaction,
                                                     const storage::Account& account, bool whole) const {
@@ -120,7 +99,7 @@ Result<boundary::AccountView> AccountsService::view(const storage::ReadTransacti
 asio::awaitable<void> AccountsService::list(ExchangePointer exchange) {
     const Caller caller = exchange->caller();
     const auto policies = context_.policies.current();
-    std::vector<boundary::AccountView> views;
+    std::vector<GatewayReply> views;
     boost::system::error_code failed;
     const auto snapshot = context_.ledger.engine().snapshot();
     const auto accounts = snapshot
@@ -138,7 +117,7 @@ asio::awaitable<void> AccountsService::list(ExchangePointer exchange) {
                 failed = shown.error();
                 break;
             }
-            views.push_back(std::move(*shown));
+            *views.emplace_back().mutable_account() = std::move(*shown);
         }
     }
     if (failed) {
@@ -146,19 +125,9 @@ asio::awaitable<void> AccountsService::list(ExchangePointer exchange) {
         co_await std::move(answering);
         co_return;
     }
-    // Always a last one without an id, so that none is an answer too.
-    for (auto& shown : views) {
-        GatewayReply part;
-        part.set_more(true);
-        *part.mutable_account() = std::move(shown);
-        auto sending = exchange->reply(std::move(part), boundary::Descriptor{});
-        if (const auto sent = co_await std::move(sending); !sent) {
-            co_return;
-        }
-    }
     GatewayReply last;
     last.mutable_account();
-    auto answering = answer(exchange, std::move(last));
+    auto answering = answer_each(exchange, std::move(views), std::move(last));
     co_await std::move(answering);
 }
 
@@ -181,7 +150,7 @@ asio::awaitable<void> AccountsService::get(ExchangePointer exchange) {
         co_return;
     }
     if (!*shown) {
-        auto refusing = refuse(exchange, problem("XF-2005"), "read_account", {});
+        auto refusing = refuse_act(context_, exchange, problem("XF-2005"), "read_account", object_of({}));
         co_await std::move(refusing);
         co_return;
     }
@@ -203,8 +172,9 @@ asio::awaitable<void> AccountsService::get(ExchangePointer exchange) {
 asio::awaitable<void> AccountsService::disable(ExchangePointer exchange) {
     const Caller caller = exchange->caller();
     const boundary::DisableAccount said = exchange->request().disable_account();
-    if (said.reason().empty() || said.reason().size() > kReasonBytesMax || !crypto::is_utf8(said.reason())) {
-        auto refusing = refuse(exchange, problem("XF-1117", {"reason"}), "disable_account", {});
+    if (!is_reason(said.reason())) {
+        auto refusing =
+            refuse_act(context_, exchange, problem("XF-1117", {"reason"}), "disable_account", object_of({}));
         co_await std::move(refusing);
         co_return;
     }
@@ -275,7 +245,7 @@ asio::awaitable<void> AccountsService::disable(ExchangePointer exchange) {
         co_return;
     }
     if (!done->found) {
-        auto refusing = refuse(exchange, problem("XF-2005"), "disable_account", {});
+        auto refusing = refuse_act(context_, exchange, problem("XF-2005"), "disable_account", object_of({}));
         co_await std::move(refusing);
         co_return;
     }

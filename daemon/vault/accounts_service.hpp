@@ -30,7 +30,6 @@ public:
 private:
     Result<boundary::AccountView> view(const storage::ReadTransaction& transaction, const storage::Account& account,
                                        bool whole) const;
-    asio::awaitable<void> refuse(ExchangePointer exchange, boundary::Problem why, std::string action, std::string id);
 
     Context& context_;
     Handles& handles_;

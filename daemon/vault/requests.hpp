@@ -76,8 +76,8 @@ private:
     asio::awaitable<Result<Problems>> check_signature(const Caller& caller, Bytes cms, std::string statement,
                                                       storage::rows::RequestDecision& decision);
     Result<void> apply(storage::Batch& batch, Deciding& deciding) const;
-    asio::awaitable<void> refuse(ExchangePointer exchange, boundary::Problem why, std::string action,
-                                 storage::LeafObject object);
+    asio::awaitable<void> answer_done(ExchangePointer exchange, std::shared_ptr<const PolicySet> policies, Found one,
+                                      Recorded recorded);
 
     Context& context_;
     Sessions& sessions_;
@@ -85,9 +85,5 @@ private:
     const std::vector<crypto::Certificate>& anchors_;
     std::function<void(const storage::UnitKeys&)> on_units_;
 };
-
-// What an approver signs: canonical JSON of this node, this request and its digest.
-std::string approval_statement(std::string_view node, const storage::RequestId& id,
-                               const storage::rows::ApprovalRequest& row);
 
 }  // namespace xinfu::vault
