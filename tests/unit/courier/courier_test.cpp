@@ -172,6 +172,37 @@ TEST(Courier, AConnectionThatAnsweredNothingYetCarriesOneRequest) {
     EXPECT_EQ(world.vault.questions, 1);
 }
 
+TEST(Courier, WhatComesAgainComesAloneAtFirst) {
+    World world;
+    world.start();
+    put_parcels(world, 1);
+    expect_parcels_arrive(world, 1);
+    world.upper.script.gather = 9;
+    for (int n = 2; n <= 5; ++n) {
+        world.vault.put(parcel(n), "1");
+    }
+    ASSERT_TRUE(world.run([&] { return world.upper.asked == 5; }));
+    world.upper.script.silent = true;
+    world.upper.open.back()->next_layer().close();
+    world.run([] { return false; }, 300ms);
+    EXPECT_EQ(world.upper.connections, 2);
+    EXPECT_EQ(world.upper.asked, 6) << "one that is not answered yet";
+}
+
+TEST(Courier, HasNoMoreUnderWayThanItsBound) {
+    auto limits = fast();
+    limits.under_way_max = 7;
+    World world(limits);
+    world.start();
+    put_parcels(world, 1);
+    expect_parcels_arrive(world, 1);
+    world.upper.script.silent = true;
+    put_parcels(world, 20);
+    world.run([] { return false; }, 300ms);
+    EXPECT_EQ(world.upper.asked, 8);
+    EXPECT_EQ(world.vault.questions, 8);
+}
+
 TEST(Courier, WhatALostConnectionLeftUnansweredComesInOrderOverTheNext) {
     World world;
     world.upper.script.close_behind = 7;
@@ -184,12 +215,13 @@ TEST(Courier, WhatALostConnectionLeftUnansweredComesInOrderOverTheNext) {
 TEST(Courier, NothingOvertakesAParcelThatIsToComeAgain) {
     World world;
     world.upper.script.refuses = parcel(4);
-    world.vault.wait_ms = 50;
+    world.vault.takes_no_503 = true;
     world.start();
-    put_parcels(world, 20);
-    ASSERT_TRUE(world.run([&] { return world.upper.received.size() == 3 && world.vault.results.size() > 3; }));
+    put_parcels(world, 5);
+    ASSERT_TRUE(world.run_until_results(5));
     world.upper.script.refuses.clear();
-    world.run([] { return false; }, 20ms);  // the vault gives out further ones before it is told
+    world.vault.put(parcel(6), "1");  // given out before the vault has taken notice
+    world.run([] { return false; }, 100ms);
     const auto results = world.vault.results;
     EXPECT_EQ(results[3].http_status(), 503u);
     EXPECT_FALSE(results[3].given_back());
@@ -287,6 +319,19 @@ TEST(Courier, ABrokenAnswerIsNone) {
     EXPECT_NE(world.vault.results[0].failure(), "");
     EXPECT_EQ(world.vault.results[0].body(), "");
     EXPECT_EQ(world.vault.states.back(), "retrying");
+}
+
+TEST(Courier, ABrokenAnswerIsNoneOnAConnectionThatServedBeforeAndIsToldAtOnce) {
+    World world;
+    world.start();
+    put_parcels(world, 1);
+    expect_parcels_arrive(world, 1);
+    world.upper.script.cut_answer = true;
+    world.vault.put(parcel(2), "1");
+    ASSERT_TRUE(world.run_until_results(2));
+    EXPECT_EQ(world.vault.results[1].http_status(), 0u);
+    EXPECT_FALSE(world.vault.results[1].given_back());
+    EXPECT_EQ(targets(world.upper), parcels(1, 2)) << "once: the vault decides when it comes again";
 }
 
 TEST(Courier, DoesNotWaitForEver) {

@@ -92,6 +92,7 @@ public:
 
     Script script;
     std::vector<Received> received;
+    int asked = 0;  // requests of which the head came
     int connections = 0;
     int broken = 0;  // requests whose body never became whole
     std::vector<std::shared_ptr<tls::Stream>> open;
@@ -138,6 +139,7 @@ private:
             if (error) {
                 co_return;
             }
+            ++asked;
             Received one;
             one.method = std::string(parser.get().method_string());
             one.target = std::string(parser.get().target());
@@ -293,6 +295,7 @@ public:
     std::vector<std::string> states;
     std::uint64_t written = 0;  // of bodies
     std::uint32_t wait_ms = 0;  // told with the next Taken
+    bool takes_no_503 = false;  // it has been told of one, and does not say that it knows
     int questions = 0;
     bool refuse_signatures = false;
 
@@ -353,14 +356,20 @@ private:
                 states.push_back(request->message.link_state().state());
             } else {
                 results.push_back(request->message.task_result());
-                boundary::CourierReply reply;
-                reply.set_id(request->message.id());
-                reply.mutable_taken()->set_wait_ms(wait_ms);
-                auto sending = tasks_->send(reply);
-                [[maybe_unused]] const auto sent =
-                    co_await std::move(sending);  // a courier that is gone ends the reading
+                if (takes_no_503 && results.back().http_status() == 503) {
+                    continue;
+                }
+                auto taking = take(request->message.id());
+                co_await std::move(taking);
             }
         }
+    }
+    asio::awaitable<void> take(std::uint64_t request) {
+        boundary::CourierReply reply;
+        reply.set_id(request);
+        reply.mutable_taken()->set_wait_ms(wait_ms);
+        auto sending = tasks_->send(reply);
+        [[maybe_unused]] const auto sent = co_await std::move(sending);  // a courier that is gone ends the reading
     }
     void sign(const crypto::SigningKey& key) {
         for (;;) {
