@@ -484,6 +484,7 @@ void Delivery::link_failed(Route& route, std::uint64_t sequence, boundary::Probl
     ++route.failures;
     route.link_due = std::max(route.link_due, SteadyClock::now() + wait);
     route.last_problem = std::move(why);
+    route.asking_failed = sequence == 0;
     if (sequence != 0) {
         route.postponed[sequence].due = route.link_due;
     }

@@ -102,6 +102,7 @@ private:
         bool unanswered = false;  // the last failure was no answer at all
         bool asked_last = false;  // so that neither kind of work starves the other
         std::optional<boundary::Problem> last_problem;
+        bool asking_failed = false;  // it came of asking after a parcel, and ends with the next answer
     };
     struct Sent {
         Route* route = nullptr;

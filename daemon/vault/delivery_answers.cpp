@@ -110,6 +110,7 @@ asio::awaitable<Result<void>> Delivery::take_answer(Route& route, const Sent& se
             link_failed(route, sent.sequence, std::move(why), result.retry_after_seconds());
         } else {
             route.last_problem = std::move(why);
+            route.asking_failed = false;
             postpone(route.postponed, sent.sequence, attempts + 1);
         }
         co_return Result<void>{};
@@ -326,8 +327,13 @@ asio::awaitable<Result<void>> Delivery::take_state(Route& route, const Sent& sen
     }
     if (!reply->has_onward()) {
         route.last_problem = problem("XF-7017", {"form"});
+        route.asking_failed = true;
         postpone(route.asked_after, sent.sequence, attempts);
         co_return Result<void>{};
+    }
+
+    if (std::exchange(route.asking_failed, false)) {
+        route.last_problem.reset();
     }
 
     // What is waiting here and final there.

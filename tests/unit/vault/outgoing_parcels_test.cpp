@@ -97,6 +97,15 @@ TEST_F(OutgoingParcels, AreAskedAfterUntilTheLevelsBeyondHaveThem) {
     report(question, 200, "waiting\n");
     question = next();
     ASSERT_TRUE(question.has_get());
+    // Trouble that has passed is not told for ever: the next parcel may be days away.
+    report(question, 503);
+    EXPECT_EQ(delivery_->links()[0].last_problem().code(), "XF-7018");
+    question = next();
+    ASSERT_TRUE(question.has_get());
+    report(question, 200, "waiting\n");
+    EXPECT_FALSE(delivery_->links()[0].has_last_problem());
+    question = next();
+    ASSERT_TRUE(question.has_get());
     report(question, 200, "delivered\nnot a receipt");
     EXPECT_EQ(state_of(answer, "nation"), "waiting");
     question = next();
