@@ -251,12 +251,12 @@ asio::awaitable<void> AccountsService::disable(ExchangePointer exchange) {
     }
     done->slip.set_sessions(static_cast<std::uint32_t>(sessions_.end_all(said.id())));
     const auto handles = handles_.remove_account(said.id());
-    ended_.tell(context_, handles);
     done->slip.set_connections(static_cast<std::uint32_t>(handles.size()));
     auto receipt = make_receipt(context_.ledger, done->leaf, done->entry, *committed);
     if (!receipt) {
         auto answering = answer_error(exchange, receipt.error());
         co_await std::move(answering);
+        ended_.tell(context_, handles);
         co_return;
     }
     GatewayReply reply;
@@ -264,6 +264,7 @@ asio::awaitable<void> AccountsService::disable(ExchangePointer exchange) {
     reply.mutable_clearance()->set_receipt(std::move(*receipt));
     auto answering = answer(exchange, std::move(reply));
     co_await std::move(answering);
+    ended_.tell(context_, handles);  // afterwards: one may end one's own
 }
 
 }  // namespace xinfu::vault

@@ -280,7 +280,10 @@ asio::awaitable<void> Requests::open(ExchangePointer exchange) {
         const auto counted =
             storage::visit_requests(batch.transaction(), [&](const storage::RequestId&, const ApprovalRequest& other) {
                 open += other.applicant() == row.applicant() && state_of(other, now) == "open";
-                return open < kOpenMax;
+                // The newest come first; older ones than this have expired.
+                const bool may_be_open = now - storage::Milliseconds(std::chrono::milliseconds(other.created_ms())) <=
+                                         policies::kApprovalValidMax;
+                return open < kOpenMax && may_be_open;
             });
         if (!counted) {
             return counted.error();
