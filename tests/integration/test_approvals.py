@@ -4,12 +4,14 @@ import datetime
 import hashlib
 import json
 import pathlib
+import random
 import re
 import subprocess
+import threading
 import time
 import unittest
 
-from tests.support.demo import XINFU, DemoCase, receipt_leaf, run
+from tests.support.demo import XINFU, DemoCase, receipt_leaf, run, wait_until
 from tests.support.records import credit_code
 
 
@@ -71,6 +73,14 @@ class Approvals(DemoCase):
         self.assertEqual(answer.json["state"], "executed")
         return answer.json["object"]
 
+    def restart_vault(self):
+        self.demo.kill("vault")
+        self.await_vault()
+
+    def await_vault(self):
+        """A handshake that the vault was to sign fails with it."""
+        wait_until(lambda: self.demo.curl("/v1/status").status == 200, what="the vault's return")
+
     def leaves_of(self, action, **wanted):
         return [leaf for leaf in self.demo.leaves() if leaf["action"] == action and
                 all(leaf.get(key) == value for key, value in wanted.items())]
@@ -101,7 +111,7 @@ class Approvals(DemoCase):
         taken = self.demo.submit(rows, who="NEWDEPT")
         self.assertEqual(taken.status, 201, taken)
         # Its key survives a restart of the vault.
-        self.demo.kill("vault")
+        self.restart_vault()
         again = self.demo.submit(self.demo.csv([self.demo.row(CF_CFJGDM=unit, CF_SJLYDM=unit)]), who="NEWDEPT")
         self.assertEqual(again.status, 201, again)
 
@@ -180,6 +190,32 @@ class Approvals(DemoCase):
         self.assertProblem(self.approve(request["id"], signed=signed), 409, "XF-2014")
         self.assertEqual(len(self.leaves_of("open_account", approval=request["id"])), 1)
 
+    def test_a_kill_in_the_middle_leaves_all_of_it_or_nothing(self):
+        """APR-01: whenever the vault dies, the account exists exactly if the request is executed, with one leaf each."""
+        random.seed(20261123)
+        for number in range(8):
+            request = self.opened(self.form(f"KILLED{number}"))
+            signed = self.sign_approval(request["id"], "SYSTEM_ADMIN")
+            answers = []
+            sending = threading.Thread(target=lambda: answers.append(self.demo.as_person(
+                "SYSTEM_ADMIN", f"/v1/requests/{request['id']}/decision", "-H", "Content-Type: application/cms", "--data-binary",
+                f"@{signed}", token=self.tokens["SYSTEM_ADMIN"])))
+            sending.start()
+            time.sleep(random.uniform(0.005, 0.06))
+            self.demo.kill("vault")
+            sending.join()
+            self.await_vault()
+            shown = self.ask("SYSTEM_ADMIN", f"/v1/requests/{request['id']}").json
+            opened = self.leaves_of("open_account", approval=request["id"])
+            works = self.demo.curl("/v1/status", who=f"KILLED{number}").status == 200
+            self.assertEqual((shown["state"] == "executed", len(opened), works),
+                             (works, int(works), works), (shown, answers))
+            if answers[0].status == 200:
+                self.assertTrue(works, "acknowledged, and lost")
+            again = self.approve(request["id"], signed=signed)
+            self.assertEqual(again.status, 409 if works else 200, again)
+        self.demo.log_verify()
+
     def test_a_request_from_before_another_change_is_void(self):
         account = self.enrolled("CHANGING", number="made-up-0005")
         form = self.form("CHANGING", ["viewer"], number="made-up-0005", phone="1")
@@ -237,7 +273,7 @@ class Approvals(DemoCase):
         self.assertProblem(self.request(good | {"certificates": [stranger.read_text()]}), 422, "XF-2020")
         elsewhere = self.issue("ELSEWHERE", credit_code(70079), "made-up-0006")
         self.assertProblem(self.request(good | {"certificates": [elsewhere]}), 422, "XF-2020")
-        taken = open(self.demo["APPROVER_CERT"], encoding="ascii").read()
+        taken = pathlib.Path(self.demo["APPROVER_CERT"]).read_text()
         self.assertProblem(self.request(good | {"certificates": [taken]}), 409, "XF-2019")
 
     # ---- what an account may -------------------------------------------------------------------------------------
@@ -315,7 +351,7 @@ class Approvals(DemoCase):
         effects = self.leaves_of("activate_policies", approval=asked.json["id"])
         self.assertEqual([leaf["object"]["digest"] for leaf in effects], [after])
         self.assertEqual(self.demo.submit(self.demo.penalties(1)).status, 201)
-        self.demo.kill("vault")
+        self.restart_vault()
         self.assertProblem(self.ask("AUDITOR", "/v1/catalogs"), 403, "XF-2001")
         back = self.propose(("access", old))
         self.assertEqual(self.approve(back.json["id"]).status, 200)
