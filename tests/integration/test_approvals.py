@@ -405,6 +405,32 @@ class Approvals(DemoCase):
             back = self.propose(("access", old))
             self.assertEqual(self.approve(back.json["id"]).status, 200)
 
+    def test_in_a_session_the_password_is_typed_again_for_one_digest(self):
+        """APR-01, IDN-06: where the pack says so; a token alone approves of nothing."""
+        old = self.pack("access")
+        weaker = old.replace("{act: account, strength: signature,", "{act: account, strength: session,")
+        self.assertEqual(self.approve(self.propose(("access", weaker)).json["id"]).status, 200)
+        try:
+            request = self.opened(self.form("BYWORD"))
+            self.assertEqual(request["strength"], "session")
+
+            def decide(digest, password):
+                return self.post("SYSTEM_ADMIN", f"/v1/requests/{request['id']}/decision",
+                                 {"decision": "approve", "digest": digest, "password": password})
+            right = self.demo["SYSTEM_ADMIN_PASSWORD"]
+            self.assertProblem(decide("0" * 64, right), 409, "XF-2016")
+            self.assertProblem(decide(request["digest"], right + "x"), 401, "XF-1007")
+            self.assertProblem(decide(request["digest"], ""), 401, "XF-1007")
+            self.assertEqual(self.ask("AUDITOR", f"/v1/requests/{request['id']}").json["state"], "open")
+            answer = decide(request["digest"], right)
+            self.assertEqual((answer.status, answer.json["state"]), (200, "executed"), answer)
+            self.assertEqual(answer.json["decisions"][0]["strength"], "session")
+            confirmed = [(leaf["principal"], leaf["result"]) for leaf in self.leaves_of("confirm_password")]
+            self.assertEqual(len(set(confirmed)), 2, confirmed)
+        finally:
+            back = self.propose(("access", old))
+            self.assertEqual(self.approve(back.json["id"]).status, 200)
+
     def test_of_two_proposals_one_wins(self):
         old = self.pack("access")
         one, two = (self.propose(("access", old + f"# {note}\n")).json for note in ("one", "two"))

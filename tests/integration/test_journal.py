@@ -54,7 +54,8 @@ class StandardError(Unread):
         self.assertWorkGoesOn(30)
         self.assertIn("xinfu-vault: ", self.read())
         self.demo.submit(self.demo.penalties(1))
-        self.assertIn("records are lost", self.read())
+        # Told with the next record, which is written beside the answer, not before it.
+        wait_until(lambda: "records are lost" in self.read(), 10, 0.1, "word of what was lost")
         os.close(self.reader)
 
     def test_the_reader_goes_away(self):
