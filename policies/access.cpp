@@ -65,8 +65,10 @@ void read_role(PackReader& reader, const YAML::Node& node, AccessPolicy& policy)
         reader.word<std::string>(kind, "kind", {{"machine", "machine"}, {"person", "person"}, {"platform", "platform"}},
                                  role.kind);
     }
+    // Of packs made before unmasking had to be approved: it gives nothing.
     if (const auto flag = map.optional("unmasked"); flag.IsDefined()) {
-        reader.boolean(flag, "unmasked", role.unmasked);
+        bool unmasked = false;
+        reader.boolean(flag, "unmasked", unmasked);
     }
     if (const auto grants = map.required("grants"); grants.IsDefined() && reader.sequence(grants, "grants", 100)) {
         for (const auto& grant : grants) {
@@ -83,7 +85,13 @@ void read_approval(PackReader& reader, const YAML::Node& node, AccessPolicy& pol
     MapReader map{reader, node, "an approval"};
     ApprovalRule rule;
     if (const auto word = map.required("act"); word.IsDefined()) {
-        reader.word<std::string>(word, "act", {{"account", "account"}, {"policy", "policy"}}, rule.act);
+        reader.word<std::string>(word, "act",
+                                 {{"account", "account"},
+                                  {"policy", "policy"},
+                                  {"submit", "submit"},
+                                  {"correct", "correct"},
+                                  {"unmask", "unmask"}},
+                                 rule.act);
     }
     if (const auto word = map.required("strength"); word.IsDefined()) {
         reader.word<Strength>(word, "strength", {{"session", Strength::session}, {"signature", Strength::signature}},
@@ -231,13 +239,6 @@ Conflict find_conflict(const AccessPolicy& policy, std::span<const std::string> 
         }
     }
     return {};
-}
-
-bool sees_unmasked(const AccessPolicy& policy, std::span<const std::string> roles) {
-    return std::ranges::any_of(roles, [&](const std::string& held) {
-        const Role* role = policy.find(held);
-        return role != nullptr && role->unmasked;
-    });
 }
 
 }  // namespace xinfu::policies

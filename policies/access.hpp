@@ -40,11 +40,35 @@ inline constexpr std::string_view read_requests = "read_requests";
 inline constexpr std::string_view read_policies = "read_policies";    // the packs in force
 inline constexpr std::string_view request_policy = "request_policy";  // to put others in force
 inline constexpr std::string_view decide_policy = "decide_policy";
-inline constexpr std::string_view all[] = {
-    submit,          check,         relay,         query,           read_submission, read_receipt,
-    read_defects,    read_original, read_catalogs, read_checkpoint, read_entries,    read_route,
-    read_status,     read_quality,  open_session,  read_accounts,   request_account, decide_account,
-    disable_account, read_requests, read_policies, request_policy,  decide_policy};
+inline constexpr std::string_view decide_submission = "decide_submission";  // on a file that waits
+inline constexpr std::string_view request_unmasking = "request_unmasking";  // of one subject's records
+inline constexpr std::string_view decide_unmasking = "decide_unmasking";
+inline constexpr std::string_view all[] = {submit,
+                                           check,
+                                           relay,
+                                           query,
+                                           read_submission,
+                                           read_receipt,
+                                           read_defects,
+                                           read_original,
+                                           read_catalogs,
+                                           read_checkpoint,
+                                           read_entries,
+                                           read_route,
+                                           read_status,
+                                           read_quality,
+                                           open_session,
+                                           read_accounts,
+                                           request_account,
+                                           decide_account,
+                                           disable_account,
+                                           read_requests,
+                                           read_policies,
+                                           request_policy,
+                                           decide_policy,
+                                           decide_submission,
+                                           request_unmasking,
+                                           decide_unmasking};
 }  // namespace verb
 
 enum class Scope { own_unit, node_units, all };           // whose affairs a grant covers
@@ -62,7 +86,6 @@ struct Role {
     std::string title_zh;
     std::string kind;  // machine, person, platform
     std::vector<Grant> grants;
-    bool unmasked = false;  // sees personal fields as they are
 };
 
 // How an approval is given: by a password typed again for one digest, or by a signature over it, which not even an
@@ -82,7 +105,10 @@ inline constexpr std::chrono::hours kApprovalValidMax{24 * 366};
 namespace act {
 inline constexpr std::string_view account = "account";  // opening or changing one
 inline constexpr std::string_view policy = "policy";    // which packs are in force
-inline constexpr std::string_view all[] = {account, policy};
+inline constexpr std::string_view submit = "submit";    // of a file that a catalog lets wait
+inline constexpr std::string_view correct = "correct";  // the same of one that changes records
+inline constexpr std::string_view unmask = "unmask";    // personal fields of one subject's records, once
+inline constexpr std::string_view all[] = {account, policy, submit, correct, unmask};
 }  // namespace act
 
 struct AccessPolicy {
@@ -113,9 +139,6 @@ struct Conflict {
     std::string second;
 };
 Conflict find_conflict(const AccessPolicy& policy, std::span<const std::string> roles);
-
-// Does any of the roles see personal fields as they are?
-bool sees_unmasked(const AccessPolicy& policy, std::span<const std::string> roles);
 
 std::string_view name(Scope scope);
 bool parse_scope(std::string_view text, Scope& scope);

@@ -302,6 +302,11 @@ void CatalogReader::read(const YAML::Node& root) {
     }
     if (const auto list = map.optional("approvals"); list.IsDefined()) {
         reader.texts(list, "approvals", catalog.approvals, 16);
+        for (const auto& named : catalog.approvals) {
+            if (named != "submit" && named != "correct") {
+                reader.mistake(list, "no such act to approve of: " + named + " (submit, correct)");
+            }
+        }
     }
     const auto fields = map.required("fields");
     if (fields.IsDefined() && reader.sequence(fields, "fields", kFieldsMax)) {

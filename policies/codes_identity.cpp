@@ -240,6 +240,11 @@ constexpr CodeText kCodes[] = {
     {"XF-2026", 422, Retry::never, "Pack has mistakes", "策略文件有误", "The packs cannot be used together: {0}.",
      "这些策略文件不能一并使用：{0}。", "Correct them; \"xinfu policy check\" tells the same without a node.",
      "请更正；“xinfu policy check” 可离线检查。"},
+    {"XF-2027", 403, Retry::never, "No approval to unmask", "没有可用的去掩码审批",
+     "No approval of this kind fits: it is another's, for another subject or catalog, used already, or over.",
+     "没有相符的审批：申请人、主体或目录不符，已使用过，或已过期。",
+     "Ask for an approval with POST /v1/requests; it serves one query.",
+     "请通过 POST /v1/requests 重新申请；一次审批只能查询一次。"},
 };
 
 }  // namespace

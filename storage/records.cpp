@@ -99,6 +99,10 @@ Result<void> put_record_block(WriteTransaction& transaction, const SubmissionId&
     return transaction.put(Table::record_blocks, block_key(id, block), sealed);
 }
 
+Result<void> erase_record_block(WriteTransaction& transaction, const SubmissionId& id, std::uint32_t block) {
+    return transaction.erase(Table::record_blocks, block_key(id, block));
+}
+
 Result<std::optional<Bytes>> find_record_block(const ReadTransaction& transaction, const SubmissionId& id,
                                                std::uint32_t block) {
     return transaction.get(Table::record_blocks, block_key(id, block));

@@ -51,6 +51,7 @@ private:
 
 Result<void> put_record_block(WriteTransaction& transaction, const SubmissionId& id, std::uint32_t block,
                               ByteView sealed);
+Result<void> erase_record_block(WriteTransaction& transaction, const SubmissionId& id, std::uint32_t block);
 // An empty optional: no such block.
 Result<std::optional<Bytes>> find_record_block(const ReadTransaction& transaction, const SubmissionId& id,
                                                std::uint32_t block);

@@ -148,6 +148,11 @@ Result<void> put_name(WriteTransaction& transaction, ByteView index_key, std::st
     return transaction.put(Table::submission_names, name_key(index_key, unit, catalog, name), id);
 }
 
+Result<void> erase_name(WriteTransaction& transaction, ByteView index_key, std::string_view unit,
+                        std::string_view catalog, std::string_view name) {
+    return transaction.erase(Table::submission_names, name_key(index_key, unit, catalog, name));
+}
+
 Result<std::optional<SubmissionId>> find_origin(const ReadTransaction& transaction, ByteView index_key,
                                                 std::string_view unit, std::string_view catalog,
                                                 const SubmissionId& origin) {

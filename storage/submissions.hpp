@@ -55,6 +55,8 @@ Result<std::optional<SubmissionId>> find_name(const ReadTransaction& transaction
                                               std::string_view unit, std::string_view catalog, std::string_view name);
 Result<void> put_name(WriteTransaction& transaction, ByteView index_key, std::string_view unit,
                       std::string_view catalog, std::string_view name, const SubmissionId& id);
+Result<void> erase_name(WriteTransaction& transaction, ByteView index_key, std::string_view unit,
+                        std::string_view catalog, std::string_view name);
 
 // At upper levels: which submission here carries the one that the first node calls `origin`. The first to say so keeps
 // it; a unit names only its own.

@@ -13,6 +13,7 @@ struct Options {
     NodeOptions node;
     std::string catalog;
     std::string subject;
+    std::string approval;
     std::string purpose;
     std::string receipt;
     std::string new_password_file;
@@ -73,14 +74,22 @@ Exit sync_status(const Options& options) {
     return Exit::done;
 }
 
-Exit get_records(const Options& options) {
+// "-" reads it from standard input, so that the code appears in no list of processes.
+std::string subject_of(const Options& options) {
     std::string subject = options.subject;
-    if (subject == "-") {  // so that the code appears in no list of processes
+    if (subject == "-") {
         std::getline(std::cin, subject);
     }
+    return subject;
+}
+
+Exit get_records(const Options& options) {
+    json::object asked{{"subject", subject_of(options)}, {"purpose", options.purpose}};
+    if (!options.approval.empty()) {
+        asked["approval"] = options.approval;
+    }
     NodeApi node(options.node);
-    const json::object answer = node.post("/v1/records/" + encode_segment(options.catalog) + "/query",
-                                          {{"subject", subject}, {"purpose", options.purpose}});
+    const json::object answer = node.post("/v1/records/" + encode_segment(options.catalog) + "/query", asked);
     if (!options.receipt.empty()) {
         write_file(options.receipt, text_of(answer, "receipt"));
     }
@@ -101,6 +110,26 @@ Exit get_records(const Options& options) {
                 member.value().is_string() ? std::string(member.value().get_string()) : json::serialize(member.value());
             say({std::string(member.key()) + ": " + value, {}});
         }
+    }
+    return Exit::done;
+}
+
+Exit ask_to_unmask(const Options& options) {
+    const json::object answer =
+        NodeApi(options.node)
+            .post("/v1/requests",
+                  {{"act", "unmask"},
+                   {"reason", options.purpose},
+                   {"unmask", json::object{{"catalog", options.catalog}, {"subject", subject_of(options)}}}});
+    if (!options.receipt.empty()) {
+        write_file(options.receipt, text_of(answer, "receipt"));
+    }
+    const std::string id = text_of(answer, "id");
+    if (options.json) {
+        say({json::serialize(answer), {}});
+    } else {
+        say({"request " + id + " waits for its approval; then: xinfu records get --approval " + id + " ...",
+             "申请 " + id + " 待批；批准后使用：xinfu records get --approval " + id + " …"});
     }
     return Exit::done;
 }
@@ -147,7 +176,17 @@ void add_node_verbs(CLI::App& app, Chosen& chosen) {
         verb->add_option("--subject", options->subject, "the subject's code; - reads it from standard input")
             ->required();
         verb->add_option("--purpose", options->purpose, "what the answer is for")->required();
+        verb->add_option("--approval", options->approval, "request that lets you see them without masks, once");
         verb->add_option("--receipt", options->receipt, "file for the query's receipt");
+    }
+    {
+        auto [verb, options] = add(
+            *records, "unmask", "ask for one subject's records without masks; another person decides", ask_to_unmask);
+        verb->add_option("--catalog", options->catalog, "such as administrative-penalty")->required();
+        verb->add_option("--subject", options->subject, "the subject's code; - reads it from standard input")
+            ->required();
+        verb->add_option("--reason", options->purpose, "why; whoever decides reads it")->required();
+        verb->add_option("--receipt", options->receipt, "file for the request's receipt");
     }
 
     CLI::App* password = app.add_subcommand("password", "a person's password");

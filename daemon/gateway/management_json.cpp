@@ -227,9 +227,16 @@ std::optional<boundary::OpenRequest> parse_request(std::string_view body, std::s
     request.set_reason(members.text("reason"));
     request.set_account(members.text("account", false));
     const bool policy = request.act() == "policy";
-    if (const auto* form = members.find(policy ? "policy" : "form", true); form != nullptr && fault.empty()) {
+    const bool unmask = request.act() == "unmask";
+    const std::string_view member = policy ? "policy" : unmask ? "unmask" : "form";
+    if (const auto* form = members.find(member, true); form != nullptr && fault.empty()) {
         if (policy) {
             parse_policy(*form, *request.mutable_policy(), fault);
+        } else if (unmask) {
+            Members asked(*form, fault);
+            request.mutable_unmask()->set_catalog(asked.text("catalog"));
+            request.mutable_unmask()->set_subject(asked.text("subject"));
+            asked.finish();
         } else {
             parse_form(*form, *request.mutable_form(), fault);
         }

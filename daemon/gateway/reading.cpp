@@ -248,7 +248,7 @@ asio::awaitable<Answer> read_defects(Connection& connection, Request& request, G
 
 asio::awaitable<Answer> query_records(Connection& connection, Request& request, std::string catalog) {
     Answer response;
-    auto reading = read_json(connection, request, {"subject", "purpose"}, {}, response);
+    auto reading = read_json(connection, request, {"subject", "purpose"}, {"approval"}, response);
     auto members = co_await std::move(reading);
     if (!members) {
         co_return response;
@@ -258,6 +258,7 @@ asio::awaitable<Answer> query_records(Connection& connection, Request& request, 
     query.set_catalog(std::move(catalog));
     query.set_subject((*members)["subject"]);
     query.set_purpose((*members)["purpose"]);
+    query.set_approval((*members)["approval"]);
     Call call;
     auto asking = ask(connection, std::move(question), call, response);
     auto reply = co_await std::move(asking);

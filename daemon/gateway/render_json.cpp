@@ -223,6 +223,9 @@ Response render_submission(const boundary::SubmissionView& view) {
     object["counts"] = counts_object(view.counts());
     object["signer"] = safe(view.signer());
     object["unit"] = safe(view.unit());
+    if (!view.request().empty()) {
+        object["request"] = safe(view.request());
+    }
     object["digest"] = safe(view.digest());
     object["leaf"] = view.leaf();
     object["time"] = time_or_null(view.time_ms());

@@ -180,7 +180,6 @@ Replies Packs::load_access(std::string_view yaml) {
         told->set_title(role.title);
         told->set_title_zh(role.title_zh);
         told->set_kind(role.kind);
-        told->set_unmasked(role.unmasked);
         for (const auto& grant : role.grants) {
             auto* granted = told->add_grants();
             granted->set_verb(grant.verb);

@@ -4,7 +4,9 @@
 #include <utility>
 
 #include "daemon/vault/answers.hpp"
+#include "daemon/vault/approved_file.hpp"
 #include "daemon/vault/authorisation.hpp"
+#include "daemon/vault/keys.hpp"
 #include "daemon/vault/receipt.hpp"
 #include "daemon/vault/request_facts.hpp"
 #include "policies/values.hpp"
@@ -181,6 +183,7 @@ asio::awaitable<void> AccountsService::disable(ExchangePointer exchange) {
     struct Done {
         bool found = false;
         boundary::ClearanceSlip slip;
+        bool leftovers = false;  // a file that waited was refused
         std::uint64_t leaf = 0;
         Bytes entry;
     };
@@ -231,6 +234,16 @@ asio::awaitable<void> AccountsService::disable(ExchangePointer exchange) {
             if (const auto put = storage::put_request(transaction, id, row); !put) {
                 return put;
             }
+            if (row.has_submission()) {
+                storage::Leaf by = leaf_of(caller, {});
+                by.approval = storage::to_text(id);
+                const auto refused = refuse_pending(batch, context_.leaves, context_.keys.index(), id, std::move(by),
+                                                    problem("XF-5032"), {});
+                if (!refused) {
+                    return refused.error();
+                }
+                done->leftovers = true;
+            }
             done->slip.add_requests(storage::to_text(id));
         }
         done->slip.set_time_ms(batch.time().time_since_epoch().count());
@@ -248,6 +261,9 @@ asio::awaitable<void> AccountsService::disable(ExchangePointer exchange) {
         auto refusing = refuse_act(context_, exchange, problem("XF-2005"), "disable_account", object_of({}));
         co_await std::move(refusing);
         co_return;
+    }
+    if (done->leftovers) {
+        on_leftovers();
     }
     done->slip.set_sessions(static_cast<std::uint32_t>(sessions_.end_all(said.id())));
     const auto handles = handles_.remove_account(said.id());

@@ -21,6 +21,8 @@ public:
                     EndedConnections& ended)
         : context_(context), handles_(handles), sessions_(sessions), revocations_(revocations), ended_(ended) {}
 
+    std::function<void()> on_leftovers;  // a file that waited was refused
+
     asio::awaitable<void> list(ExchangePointer exchange);
     asio::awaitable<void> get(ExchangePointer exchange);
     // In one transaction the account is disabled and its open requests are void; then its sessions and connections

@@ -29,7 +29,6 @@ Result<policies::AccessPolicy> from_message(const boundary::AccessPolicy& messag
         role.title = said.title();
         role.title_zh = said.title_zh();
         role.kind = said.kind();
-        role.unmasked = said.unmasked();
         for (const auto& grant : said.grants()) {
             policies::Scope scope{};
             if (!policies::parse_scope(grant.scope(), scope)) {

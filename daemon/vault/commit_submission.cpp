@@ -4,6 +4,7 @@
 #include <cassert>
 
 #include "daemon/config/config.hpp"
+#include "daemon/vault/approved_file.hpp"
 #include "daemon/vault/backlog.hpp"
 #include "daemon/vault/exchange.hpp"
 #include "daemon/vault/operations.hpp"
@@ -12,6 +13,7 @@
 #include "storage/accounts.hpp"
 #include "storage/error.hpp"
 #include "storage/packs.hpp"
+#include "storage/requests.hpp"
 
 namespace xinfu::vault {
 namespace {
@@ -34,9 +36,15 @@ storage::LeafCounts to_leaf(const boundary::Counts& counts) {
     return {counts.records(), counts.stored(), counts.duplicate(), counts.defective(), counts.warned()};
 }
 
+template <class Field>
+void set_bytes(Field& field, ByteView bytes) {
+    field.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+}
+
+}  // namespace
+
 Result<std::uint32_t> put_defects(storage::WriteTransaction& transaction, const storage::SubmissionId& id,
-                                  const std::vector<boundary::Defect>& defects) {
-    std::uint32_t part = 0;
+                                  const std::vector<boundary::Defect>& defects, std::uint32_t part) {
     for (std::size_t at = 0; at < defects.size(); ++part) {
         storage::rows::DefectPart rows;
         for (const auto end = std::min(at + storage::kDefectsPerPart, defects.size()); at < end; ++at) {
@@ -56,15 +64,19 @@ Result<std::uint32_t> put_defects(storage::WriteTransaction& transaction, const 
     return part;
 }
 
-template <class Field>
-void set_bytes(Field& field, ByteView bytes) {
-    field.assign(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+bool waits_for_approval(const boundary::CatalogDescription& catalog) {
+    return std::ranges::find(catalog.approvals(), policies::act::submit) != catalog.approvals().end();
 }
 
-}  // namespace
-
-bool waits_for_approval(const boundary::CatalogDescription& catalog) {
-    return std::ranges::find(catalog.approvals(), "submit") != catalog.approvals().end();
+std::string_view approval_act(const Candidate& candidate) {
+    if (candidate.parcel) {
+        return {};
+    }
+    const auto& named = candidate.catalog->approvals();
+    if (candidate.operations && std::ranges::find(named, policies::act::correct) != named.end()) {
+        return policies::act::correct;
+    }
+    return waits_for_approval(*candidate.catalog) ? policies::act::submit : std::string_view{};
 }
 
 crypto::Digest to_digest(ByteView bytes) {
@@ -102,8 +114,9 @@ Result<void> CommitSubmission::apply(storage::Batch& batch, const Candidate& can
     if (candidate.problem) {
         return refuse(batch, candidate, *candidate.problem, true, decision);
     }
-    if (candidate.operations && waits_for_approval(*candidate.catalog)) {
-        return refuse(batch, candidate, problem("XF-5029"), true, decision);
+    if (const auto act = approval_act(candidate);
+        !act.empty() && candidate.policies->access.approval_of(act) == nullptr) {
+        return refuse(batch, candidate, problem("XF-5029", {std::string(act)}), true, decision);
     }
     Findings findings;
     step = candidate.operations ? weigh_operations(batch, candidate, findings, decision)
@@ -317,7 +330,7 @@ Result<void> CommitSubmission::refuse(storage::Batch& batch, const Candidate& ca
     *row.mutable_reason()->mutable_arguments() = why.arguments();
     row.set_leaf(*decision.leaf);
     row.set_time_ms(batch.time().time_since_epoch().count());
-    const auto parts = put_defects(transaction, candidate.id, decision.defects);
+    const auto parts = put_defects(transaction, candidate.id, decision.defects, 0);
     if (!parts) {
         return parts.error();
     }
@@ -348,7 +361,8 @@ Result<void> CommitSubmission::accept(storage::Batch& batch, const Candidate& ca
         return {};
     }
     auto& transaction = batch.transaction();
-    const bool pending = waits_for_approval(*candidate.catalog);
+    const auto act = approval_act(candidate);
+    const bool pending = !act.empty();
     if (!pending) {
         // Others may have taken the last places since this file was let in.
         auto refusal = backlog_refusal(context_, transaction);
@@ -423,11 +437,19 @@ Result<void> CommitSubmission::accept(storage::Batch& batch, const Candidate& ca
             return sent.error();
         }
     }
-    const auto parts = put_defects(transaction, candidate.id, decision.defects);
+    const auto parts = put_defects(transaction, candidate.id, decision.defects, 0);
     if (!parts) {
         return parts.error();
     }
     row.set_defect_parts(*parts);
+    if (pending) {
+        row.set_needs_approval(true);
+        row.set_certificate_left_out(!candidate.certificate_left_out.empty());
+        const auto request = approval_request(candidate, context_.node, act, row);
+        if (const auto put = storage::put_request(transaction, candidate.id, request); !put) {
+            return put.error();
+        }
+    }
     if (const auto put = storage::put_submission(transaction, candidate.id, row); !put) {
         return put.error();
     }
@@ -463,6 +485,12 @@ Result<void> CommitSubmission::store(storage::Batch& batch, const Candidate& can
         }
     }
     std::uint32_t next_block = candidate.staged_blocks;
+    row.set_changes_records(candidate.operations);
+    if (candidate.operations && pending) {
+        const auto kept = store_asked(batch, candidate, findings.operations, next_block);
+        row.set_blocks(next_block);
+        return kept;
+    }
     if (candidate.operations) {
         const auto applied =
             apply_operations(transaction, {context_.keys, candidate.catalog->name(), candidate.unit}, *candidate.sealer,
@@ -479,6 +507,25 @@ Result<void> CommitSubmission::store(storage::Batch& batch, const Candidate& can
                                       pending, next_block);
     row.set_blocks(next_block);
     return stored;
+}
+
+// Changes that wait: kept as they were asked for, to be judged again with the approval.
+Result<void> CommitSubmission::store_asked(storage::Batch& batch, const Candidate& candidate,
+                                           const JudgedOperations& judged, std::uint32_t& next_block) const {
+    storage::rows::RecordBlock block;
+    for (std::size_t i = 0; i < judged.changes.size(); ++i) {
+        append_asked(candidate.records[judged.changes[i].record], block);
+        if (block.records_size() == static_cast<int>(storage::kRecordsPerBlock) || i + 1 == judged.changes.size()) {
+            const auto put = storage::put_record_block(batch.transaction(), candidate.id, next_block,
+                                                       candidate.sealer->seal_block(next_block, block));
+            if (!put) {
+                return put.error();
+            }
+            block.Clear();
+            ++next_block;
+        }
+    }
+    return {};
 }
 
 Result<void> CommitSubmission::send_on(storage::Batch& batch, const Candidate& candidate, Submission& row,

@@ -19,6 +19,7 @@
 #include "daemon/vault/claims.hpp"
 #include "daemon/vault/context.hpp"
 #include "daemon/vault/keys.hpp"
+#include "daemon/vault/operations.hpp"
 #include "daemon/vault/record_reader.hpp"
 #include "daemon/vault/report_term.hpp"
 #include "policies/quality.hpp"
@@ -119,6 +120,20 @@ public:
 
     Result<void> apply(storage::Batch& batch, const Candidate& candidate, Decision& decision) const;
 
+    // A file that waited, with its last approval (approved_file.hpp makes the candidate).
+    struct Approved {
+        storage::rows::Submission row;
+        Overtaken overtaken;
+        JudgedOperations operations;
+        std::vector<boundary::Defect> defects;  // what others committed meanwhile leaves no room for
+    };
+    // A problem: not now, or not any more. Writes nothing.
+    Result<std::optional<boundary::Problem>> weigh_approved(const storage::ReadTransaction& transaction,
+                                                            const Candidate& candidate, Approved& approved) const;
+    // Precondition: weighed in this transaction, and no defects. `by`: who approves, and by which request.
+    Result<void> accept_approved(storage::Batch& batch, const Candidate& candidate, storage::Leaf by,
+                                 Approved& approved, Decision& decision) const;
+
 private:
     struct Findings;
     enum class Step { go_on, answered };
@@ -136,6 +151,8 @@ private:
                         Decision& decision) const;
     Result<void> store(storage::Batch& batch, const Candidate& candidate, const Findings& findings,
                        storage::rows::Submission& row, TermCounts& terms) const;
+    Result<void> store_asked(storage::Batch& batch, const Candidate& candidate, const JudgedOperations& judged,
+                             std::uint32_t& next_block) const;
     Result<void> send_on(storage::Batch& batch, const Candidate& candidate, storage::rows::Submission& row,
                          Decision& decision) const;
     Result<void> take_number(storage::Batch& batch, const Candidate& candidate) const;
@@ -148,8 +165,14 @@ private:
     const NodeCertificates& certificates_;
 };
 
-// Files of this catalog are sent on only once somebody has approved them.
+// Files of this catalog count only once somebody has approved of them.
 bool waits_for_approval(const boundary::CatalogDescription& catalog);
+// The act that this file has to be approved of as (policies/access.hpp); empty: it does not wait.
+std::string_view approval_act(const Candidate& candidate);
+
+// Parts of defects from `part` on; answers the next.
+Result<std::uint32_t> put_defects(storage::WriteTransaction& transaction, const storage::SubmissionId& id,
+                                  const std::vector<boundary::Defect>& defects, std::uint32_t part);
 
 // Inside a transaction and for receipts alike.
 crypto::Digest to_digest(ByteView bytes);  // precondition: 32 bytes

@@ -32,18 +32,23 @@ struct Requests::Deciding {
     std::uint64_t leaf = 0;
     Bytes entry{};
     std::shared_ptr<const PolicySet> loaded{};  // of a change of policies: what comes into force
+    std::shared_ptr<const Candidate> file{};    // of a file that waits: made ready, when this may be the last approval
+    CommitSubmission::Approved approved{};
+    Decision filed{};
+    bool leftovers = false;  // a file that waited was refused
     bool executed = false;
     std::optional<ChangedAccount> changed{};
     storage::UnitKeys units{};
     storage::Leaf effect{};
+    storage::LeafNotes effect_notes{};
 };
 
 Requests::Problems Requests::check_decision(const Caller& caller, const PolicySet& policies, const Found& found,
                                             const DecideRequest& said, std::string& role) const {
     const auto party = party_of(caller.principal);
     const bool own = policies::same_party({found.row.applicant(), found.row.applicant_person()}, party);
-    auto granted =
-        permitting_role(policies.access, caller.principal, deciding_verb(found.row.act()), {}, found.row.unit());
+    auto granted = permitting_role(policies.access, caller.principal, deciding_verb(found.row.act()),
+                                   catalog_of(found.row), found.row.unit());
     if (!granted && !own) {
         return problem("XF-2001");
     }
@@ -135,6 +140,16 @@ Result<Requests::Problems> Requests::make_it_so(storage::Batch& batch, Deciding&
         }
         effect = leaf_of(deciding.caller, "activate_policies");
         effect.object = {.type = "policy", .id = context_.node, .digest = deciding.loaded->digest, .content = {}};
+    } else if (deciding.row.has_submission()) {
+        if (!deciding.file) {
+            return Problems{problem("XF-5006")};  // an approval came between: the same again is safe
+        }
+        return files_.commit().weigh_approved(batch.transaction(), *deciding.file, deciding.approved);
+    } else if (deciding.row.has_unmask()) {
+        effect = leaf_of(deciding.caller, "grant_unmasking");
+        effect.catalog = deciding.row.unmask().catalog();
+        effect.object = {.type = "account", .id = deciding.row.applicant(), .digest = {}, .content = {}};
+        deciding.effect_notes.subject = deciding.row.unmask().subject();
     } else {
         auto applied = apply_account_change(batch, rules(*deciding.policies), deciding.row.account(), deciding.id);
         if (!applied) {
@@ -163,6 +178,7 @@ Result<void> Requests::apply(storage::Batch& batch, Deciding& deciding) const {
     deciding.executed = false;
     deciding.changed.reset();
     deciding.units.clear();
+    deciding.leftovers = false;
     auto row = storage::find_request(transaction, deciding.id);
     if (!row) {
         return row.error();
@@ -227,23 +243,107 @@ Result<void> Requests::apply(storage::Batch& batch, Deciding& deciding) const {
         }
     }
 
+    return settle(batch, deciding);
+}
+
+Result<void> Requests::settle(storage::Batch& batch, Deciding& deciding) const {
+    ApprovalRequest& row = deciding.row;
+    const bool approves = deciding.decision.approves();
     storage::Leaf leaf = leaf_of(deciding.caller, approves ? "approve_request" : "reject_request");
     leaf.result = "accepted";
-    leaf.object = object_of(deciding.id, deciding.row);
+    leaf.object = object_of(deciding.id, row);
     storage::LeafNotes notes;
     notes.purpose = deciding.decision.reason();
     deciding.leaf = context_.leaves.append(batch, leaf, notes, &deciding.entry);
-    deciding.decision.set_time_ms(now.time_since_epoch().count());
+    deciding.decision.set_time_ms(context_.clock.now().time_since_epoch().count());
     deciding.decision.set_leaf(deciding.leaf);
-    *deciding.row.add_decisions() = deciding.decision;
+    *row.add_decisions() = deciding.decision;
+
+    storage::Leaf by = leaf_of(deciding.caller, {});
+    by.approval = storage::to_text(deciding.id);
+    const auto refuse_file = [&](const Problem& why, const std::vector<boundary::Defect>& defects) -> Result<void> {
+        const auto refused =
+            refuse_pending(batch, context_.leaves, context_.keys.index(), deciding.id, std::move(by), why, defects);
+        if (!refused) {
+            return refused.error();
+        }
+        deciding.leftovers = *refused;
+        row.set_state(ApprovalRequest::REJECTED);
+        return {};
+    };
+    Result<void> done;
     if (!approves) {
-        deciding.row.set_state(ApprovalRequest::REJECTED);
+        row.set_state(ApprovalRequest::REJECTED);
+        if (row.has_submission()) {
+            done = refuse_file(problem("XF-5032"), {});
+        }
+    } else if (deciding.executed && row.has_submission() && !deciding.approved.defects.empty()) {
+        deciding.executed = false;
+        deciding.problem = problem("XF-5031");
+        done = refuse_file(*deciding.problem, deciding.approved.defects);
     } else if (deciding.executed) {
-        deciding.row.set_state(ApprovalRequest::EXECUTED);
-        deciding.row.set_object(deciding.effect.object.id);
-        context_.leaves.append(batch, deciding.effect);
+        row.set_state(ApprovalRequest::EXECUTED);
+        if (row.has_submission()) {
+            done = files_.commit().accept_approved(batch, *deciding.file, std::move(by), deciding.approved,
+                                                   deciding.filed);
+        } else {
+            row.set_object(deciding.effect.object.id);
+            context_.leaves.append(batch, deciding.effect, deciding.effect_notes);
+        }
     }
-    return storage::put_request(transaction, deciding.id, deciding.row);
+    return done ? storage::put_request(batch.transaction(), deciding.id, row) : done;
+}
+
+asio::awaitable<Result<Requests::Problems>> Requests::prepare(const Found& found, std::shared_ptr<Deciding> deciding) {
+    if (found.row.has_policy()) {
+        auto loading = load_result(found.row.policy(), deciding->loaded);
+        co_return co_await std::move(loading);
+    }
+    if (!found.row.has_submission()) {
+        co_return Problems{};
+    }
+    const auto* rule = deciding->policies->access.approval_of(found.row.act());
+    {
+        const auto snapshot = context_.ledger.engine().snapshot();
+        if (!snapshot) {
+            co_return snapshot.error();
+        }
+        const auto standing = standing_approvals(**snapshot, *deciding->policies, found.row);
+        if (!standing) {
+            co_return standing.error();
+        }
+        if (rule == nullptr || policies::approvals_missing(facts_of(found.row, *standing), *rule) > 1) {
+            co_return Problems{};  // this one is not the last
+        }
+    }
+    auto preparing = files_.prepare(found.id);
+    auto prepared = co_await std::move(preparing);
+    if (!prepared) {
+        co_return prepared.error();
+    }
+    if (auto* why = std::get_if<Problem>(&*prepared)) {
+        co_return Problems{std::move(*why)};
+    }
+    deciding->file = std::get<std::shared_ptr<const Candidate>>(std::move(*prepared));
+    co_return Problems{};
+}
+
+void Requests::after_commit(const Deciding& deciding) {
+    if (deciding.executed && deciding.loaded) {
+        context_.policies.replace(deciding.loaded);
+    }
+    if (deciding.changed && deciding.executed) {
+        on_units_(deciding.units);
+        if (!deciding.changed->opened) {
+            sessions_.end_all(deciding.changed->id);  // whoever it is logs in to what it may now
+        }
+    }
+    if (deciding.leftovers) {
+        files_.on_leftovers();
+    }
+    if (deciding.executed && deciding.filed.sent_on) {
+        files_.on_parcels();
+    }
 }
 
 asio::awaitable<void> Requests::decide(ExchangePointer exchange) {
@@ -298,9 +398,9 @@ asio::awaitable<void> Requests::decide(ExchangePointer exchange) {
             deciding->connection.emplace(*certificate);
         }
     }
-    if (!why && said.approves() && one.row.has_policy()) {
-        auto loading = load_result(one.row.policy(), deciding->loaded);
-        auto problem = co_await std::move(loading);
+    if (!why && said.approves()) {
+        auto preparing = prepare(one, deciding);
+        auto problem = co_await std::move(preparing);
         why = problem ? std::move(*problem) : Problems{problem_of(problem.error())};
     }
     Result<storage::Committed> committed = storage::Errc::corrupt;
@@ -312,19 +412,18 @@ asio::awaitable<void> Requests::decide(ExchangePointer exchange) {
         committed = co_await std::move(running);
         why = committed ? deciding->problem : Problems{problem_of(committed.error())};
     }
+    if (committed) {
+        after_commit(*deciding);
+    }
+    if (why && deciding->leftovers) {
+        auto telling = answer_problem(exchange, std::move(*why));  // both have their leaves
+        static_cast<void>((co_await std::move(telling)).has_value());
+        co_return;
+    }
     if (why) {
         auto refusing = refuse_act(context_, exchange, std::move(*why), action, object_of(one.id, one.row));
         co_await std::move(refusing);
         co_return;
-    }
-    if (deciding->executed && deciding->loaded) {
-        context_.policies.replace(deciding->loaded);
-    }
-    if (deciding->changed) {
-        on_units_(deciding->units);
-        if (!deciding->changed->opened) {
-            sessions_.end_all(deciding->changed->id);  // whoever it is logs in to what it may now
-        }
     }
     auto answering = answer_done(exchange, deciding->policies, {one.id, deciding->row},
                                  {deciding->leaf, deciding->entry, *committed});

@@ -48,6 +48,7 @@ constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::seconds kRevocationLook{20};  // a revoked certificate stops within a minute
 constexpr std::chrono::seconds kCountedFlush{5};
 constexpr std::chrono::minutes kUploadsLook{10};
+constexpr std::chrono::minutes kRequestsLook{5};
 constexpr std::chrono::seconds kStatusLine{5};
 constexpr std::chrono::seconds kBacklogLook{1};
 constexpr std::chrono::milliseconds kLedgerWatch{100};
@@ -190,10 +191,14 @@ int run(int argc, char** argv) {
         bool draining = false;
         Budgets budgets{{config.vault.readings_per_account_hour, std::chrono::hours(1)},
                         {config.vault.acts_per_account_minute, std::chrono::minutes(1)}};
-        Requests requests(context, sessions, revocations, store.certificates.anchors,
+        ApprovedFiles approved_files(context, store.certificates);
+        approved_files.on_parcels = [&delivery] { delivery.wake(); };
+        approved_files.on_leftovers = [&sweep] { sweep.wake(); };
+        Requests requests(context, sessions, revocations, store.certificates.anchors, approved_files,
                           [&store](const storage::UnitKeys& keys) { store.keys->add_units(keys); });
         EndedConnections ended_connections;
         AccountsService accounts(context, handles, sessions, revocations, ended_connections);
+        accounts.on_leftovers = [&sweep] { sweep.wake(); };
         GatewayServices services{context,
                                  handles,
                                  revocations,
@@ -273,6 +278,16 @@ int run(int argc, char** argv) {
             }
         };
 
+        const auto expire_requests = [&]() -> asio::awaitable<void> {
+            for (;;) {
+                if (!draining) {
+                    auto expiring = approved_files.expire();
+                    static_cast<void>((co_await std::move(expiring)).has_value());  // else at the next look
+                }
+                auto waiting = pause(kRequestsLook);
+                co_await std::move(waiting);
+            }
+        };
         const auto start = [&]() -> asio::awaitable<void> {
             {
                 const auto snapshot = context.ledger.engine().snapshot();
@@ -293,6 +308,7 @@ int run(int argc, char** argv) {
             spawn(inspectors.run());
             spawn(sweep.run());
             spawn(scrub.run());
+            spawn(expire_requests());
             ready = true;
             service.ready();
             service.log(Level::notice, "ready: " + config.node + ", " +

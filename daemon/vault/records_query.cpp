@@ -1,7 +1,6 @@
 #include "daemon/vault/records_query.hpp"
 
 #include <algorithm>
-#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -14,9 +13,10 @@
 #include "daemon/vault/operations.hpp"
 #include "daemon/vault/receipt.hpp"
 #include "daemon/vault/record_reader.hpp"
+#include "daemon/vault/record_text.hpp"
 #include "daemon/vault/report_term.hpp"
+#include "daemon/vault/unmasking.hpp"
 #include "policies/identifiers.hpp"
-#include "policies/mask.hpp"
 #include "storage/error.hpp"
 #include "storage/records.hpp"
 
@@ -36,106 +36,6 @@ bool is_purpose(std::string_view text) {
            characters(text) <= kPurposeCharactersMax;
 }
 
-// The subject as records are indexed under it; absent when it can be none.
-std::optional<std::string> normalised_subject(std::string_view text) {
-    if (text.empty() || text.size() > kSubjectSizeBytesMax || !crypto::is_utf8(text)) {
-        return std::nullopt;
-    }
-    std::string subject;
-    policies::normalise_code(text, subject);
-    if (const std::string upgraded = policies::upgrade_identity_number(subject); !upgraded.empty()) {
-        subject = upgraded;
-    }
-    // Eighteen characters are a unified social credit code or an identity number, with a check character that fits.
-    const bool known = policies::check_uscc(subject) == policies::UsccDefect::none ||
-                       policies::is_identity_number(subject) || policies::is_organisation_code(subject) ||
-                       policies::is_registration_number(subject) ||
-                       (subject.size() != 18 && policies::is_tax_number(subject));
-    return known ? std::optional<std::string>(std::move(subject)) : std::nullopt;
-}
-
-// The vault reads back what it wrote itself: {"code":"value",...} with RFC 8785's escapes.
-class RecordText {
-public:
-    explicit RecordText(std::string_view text) : rest_(text) {}
-
-    std::optional<std::vector<std::pair<std::string, std::string>>> read() {
-        std::vector<std::pair<std::string, std::string>> fields;
-        if (!take('{')) {
-            return std::nullopt;
-        }
-        if (take('}')) {
-            return rest_.empty() ? std::optional(std::move(fields)) : std::nullopt;
-        }
-        do {
-            auto code = text();
-            if (!code || !take(':')) {
-                return std::nullopt;
-            }
-            auto value = text();
-            if (!value) {
-                return std::nullopt;
-            }
-            fields.emplace_back(std::move(*code), std::move(*value));
-        } while (take(','));
-        return take('}') && rest_.empty() ? std::optional(std::move(fields)) : std::nullopt;
-    }
-
-private:
-    bool take(char expected) {
-        if (rest_.empty() || rest_.front() != expected) {
-            return false;
-        }
-        rest_.remove_prefix(1);
-        return true;
-    }
-
-    std::optional<std::string> text() {
-        if (!take('"')) {
-            return std::nullopt;
-        }
-        std::string out;
-        while (!rest_.empty()) {
-            const char next = rest_.front();
-            rest_.remove_prefix(1);
-            if (next == '"') {
-                return out;
-            }
-            if (next != '\\') {
-                out.push_back(next);
-                continue;
-            }
-            if (rest_.empty()) {
-                return std::nullopt;
-            }
-            const char escape = rest_.front();
-            rest_.remove_prefix(1);
-            switch (escape) {
-                case '"': out.push_back('"'); break;
-                case '\\': out.push_back('\\'); break;
-                case 'b': out.push_back('\b'); break;
-                case 'f': out.push_back('\f'); break;
-                case 'n': out.push_back('\n'); break;
-                case 'r': out.push_back('\r'); break;
-                case 't': out.push_back('\t'); break;
-                case 'u': {  // control characters only: RFC 8785 section 3.2.2.2
-                    const auto code = rest_.size() >= 4 ? from_hex(rest_.substr(0, 4)) : std::nullopt;
-                    if (!code || (*code)[0] != 0 || (*code)[1] >= 0x20) {
-                        return std::nullopt;
-                    }
-                    out.push_back(static_cast<char>((*code)[1]));
-                    rest_.remove_prefix(4);
-                    break;
-                }
-                default: return std::nullopt;
-            }
-        }
-        return std::nullopt;
-    }
-
-    std::string_view rest_;
-};
-
 struct Hit {
     std::string canonical;
     std::string name;  // with `version` what a correction has to say
@@ -154,7 +54,7 @@ std::string_view lateness_text(Lateness lateness) {
 
 // A record's own members with its name and version among them.
 std::string with_name(const Hit& hit) {
-    auto fields = RecordText(hit.canonical).read();
+    auto fields = read_record_text(hit.canonical);
     if (!fields) {
         return {};
     }
@@ -246,6 +146,12 @@ Result<std::vector<Hit>> find_hits(Context& context, const Principal& principal,
     return hits;
 }
 
+// What the reading's commit came to.
+struct Spent {
+    std::optional<boundary::Problem> problem;
+    Recorded recorded;
+};
+
 asio::awaitable<void> refuse(Context& context, ExchangePointer exchange, boundary::Problem why, std::string catalog) {
     auto recording = record_refusal(context, exchange->caller(), "query", why.code(), std::move(catalog));
     if (const auto recorded = co_await std::move(recording); !recorded) {
@@ -258,27 +164,21 @@ asio::awaitable<void> refuse(Context& context, ExchangePointer exchange, boundar
 
 }  // namespace
 
-std::string mask_record(std::string_view canonical, const MaskField& mask) {
-    const auto fields = RecordText(canonical).read();
-    if (!fields) {
-        return {};
+std::optional<std::string> normalised_subject(std::string_view text) {
+    if (text.empty() || text.size() > kSubjectSizeBytesMax || !crypto::is_utf8(text)) {
+        return std::nullopt;
     }
-    const std::function<std::string_view(std::string_view)> value_of = [&fields](std::string_view code) {
-        const auto found = std::ranges::find(*fields, code, &std::pair<std::string, std::string>::first);
-        return found == fields->end() ? std::string_view() : std::string_view(found->second);
-    };
-    std::vector<std::string> shown;
-    shown.reserve(fields->size());
-    for (const auto& [code, value] : *fields) {
-        shown.push_back(mask(code, value, value_of));
+    std::string subject;
+    policies::normalise_code(text, subject);
+    if (const std::string upgraded = policies::upgrade_identity_number(subject); !upgraded.empty()) {
+        subject = upgraded;
     }
-    std::vector<crypto::TextField> masked;
-    for (std::size_t i = 0; i < fields->size(); ++i) {
-        masked.emplace_back((*fields)[i].first, shown[i]);
-    }
-    std::string out;
-    crypto::append_canonical_record(out, masked);
-    return out;
+    // Eighteen characters are a unified social credit code or an identity number, with a check character that fits.
+    const bool known = policies::check_uscc(subject) == policies::UsccDefect::none ||
+                       policies::is_identity_number(subject) || policies::is_organisation_code(subject) ||
+                       policies::is_registration_number(subject) ||
+                       (subject.size() != 18 && policies::is_tax_number(subject));
+    return known ? std::optional<std::string>(std::move(subject)) : std::nullopt;
 }
 
 asio::awaitable<void> query_records(Context& context, ExchangePointer exchange) {
@@ -302,26 +202,21 @@ asio::awaitable<void> query_records(Context& context, ExchangePointer exchange) 
         co_await std::move(refusing);
         co_return;
     }
+    const bool unmasked = !asked.approval().empty();
+    if (unmasked && !permitting_role(policies->access, caller.principal, policies::verb::request_unmasking,
+                                     asked.catalog(), caller.principal.unit)) {
+        auto refusing = refuse(context, exchange, problem("XF-2001"), asked.catalog());
+        co_await std::move(refusing);
+        co_return;
+    }
     auto hits = find_hits(context, caller.principal, policies->access, asked.catalog(), *subject);
     if (!hits) {
         auto refusing = refuse(context, exchange, problem_of(hits.error()), asked.catalog());
         co_await std::move(refusing);
         co_return;
     }
-    if (!policies::sees_unmasked(policies->access, caller.principal.roles)) {
-        std::map<std::string_view, const boundary::FieldDescription*> described;
-        for (const auto* version : policies->versions(asked.catalog())) {
-            for (const auto& field : version->fields()) {
-                described.emplace(field.code(), &field);
-            }
-        }
-        const MaskField mask = [&described](std::string_view code, std::string_view value, const auto& value_of) {
-            const auto found = described.find(code);
-            // A field the pack does not describe is nobody's to read.
-            const bool hidden = found == described.end() || found->second->visibility() == "secret";
-            return hidden ? policies::mask(policies::MaskRule{}, value)
-                          : policies::mask_by(found->second->mask(), value, value_of);
-        };
+    if (!unmasked) {
+        const CatalogMask mask(*policies, asked.catalog());
         for (auto& hit : *hits) {
             hit.canonical = mask_record(hit.canonical, mask);
         }
@@ -338,10 +233,33 @@ asio::awaitable<void> query_records(Context& context, ExchangePointer exchange) 
     storage::LeafNotes notes;
     notes.subject = *subject;
     notes.purpose = asked.purpose();
-    auto recording = record(context, std::move(leaf), std::move(notes));
-    const auto recorded = co_await std::move(recording);
-    auto receipt = recorded ? make_receipt(context.ledger, recorded->index, recorded->entry, recorded->committed)
-                            : Result<std::string>(boost::system::in_place_error, recorded.error());
+    leaf.approval = asked.approval();
+    auto spent = std::make_shared<Spent>();
+    std::function<Result<void>(storage::Batch&)> apply = [&context, leaf = std::move(leaf), notes = std::move(notes),
+                                                          spent](storage::Batch& batch) -> Result<void> {
+        *spent = {};
+        if (!leaf.approval.empty()) {
+            auto why = use_unmasking(batch.transaction(), leaf.approval, leaf.principal, leaf.catalog, notes.subject,
+                                     context.clock.now());
+            if (!why) {
+                return why.error();
+            }
+            spent->problem = std::move(*why);
+        }
+        if (!spent->problem) {
+            spent->recorded.index = context.leaves.append(batch, leaf, notes, &spent->recorded.entry);
+        }
+        return {};
+    };
+    auto executing = execute(context, std::move(apply), 0, true);
+    const auto committed = co_await std::move(executing);
+    if (committed && spent->problem) {
+        auto refusing = refuse(context, exchange, *spent->problem, asked.catalog());
+        co_await std::move(refusing);
+        co_return;
+    }
+    auto receipt = committed ? make_receipt(context.ledger, spent->recorded.index, spent->recorded.entry, *committed)
+                             : Result<std::string>(boost::system::in_place_error, committed.error());
     if (!receipt) {
         auto answering = answer_problem(exchange, problem_of(receipt.error()));
         const auto answered = co_await std::move(answering);

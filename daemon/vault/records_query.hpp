@@ -2,10 +2,10 @@
 // nothing was found is evidence too, and has its receipt.
 //
 // Threads: the vault's `io`.
-// Errors:  problems XF-2003, XF-2006 (purpose), XF-2007 (subject); each refusal has its leaf.
+// Errors:  problems XF-2003, XF-2006 (purpose), XF-2007 (subject), XF-2027 (unmasking); each refusal has its leaf.
 #pragma once
 
-#include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,10 +18,7 @@ inline constexpr std::size_t kQueryRecordsMax = 1000;
 
 asio::awaitable<void> query_records(Context& context, ExchangePointer exchange);
 
-// A canonical record with its personal fields masked by the catalog's rules. `canonical` is the vault's own text: an
-// object of strings. Empty when it is not. `mask` answers a field's value as it may be shown.
-using MaskField = std::function<std::string(std::string_view field, std::string_view value,
-                                            const std::function<std::string_view(std::string_view)>& value_of)>;
-std::string mask_record(std::string_view canonical, const MaskField& mask);
+// The subject as records are indexed under it; absent when it can be none.
+std::optional<std::string> normalised_subject(std::string_view text);
 
 }  // namespace xinfu::vault

@@ -4,7 +4,9 @@
 
 #include "crypto/canonical_json.hpp"
 #include "daemon/vault/account_change.hpp"
+#include "daemon/vault/approved_file.hpp"
 #include "daemon/vault/policy_change.hpp"
+#include "daemon/vault/unmasking.hpp"
 
 namespace xinfu::vault {
 namespace {
@@ -28,16 +30,25 @@ bool is_reason(const std::string& text) {
 
 // The verb that lets somebody decide on requests for this act.
 std::string_view deciding_verb(std::string_view act) {
-    return act == policies::act::account  ? verb::decide_account
-           : act == policies::act::policy ? verb::decide_policy
-                                          : std::string_view{};
+    return act == policies::act::account                                   ? verb::decide_account
+           : act == policies::act::policy                                  ? verb::decide_policy
+           : act == policies::act::submit || act == policies::act::correct ? verb::decide_submission
+           : act == policies::act::unmask                                  ? verb::decide_unmasking
+                                                                           : std::string_view{};
 }
 
 // And that lets somebody ask for it.
 std::string_view requesting_verb(std::string_view act) {
     return act == policies::act::account  ? verb::request_account
            : act == policies::act::policy ? verb::request_policy
+           : act == policies::act::unmask ? verb::request_unmasking
                                           : std::string_view{};
+}
+
+std::string catalog_of(const ApprovalRequest& row) {
+    return row.has_submission() ? row.submission().catalog()
+           : row.has_unmask()   ? row.unmask().catalog()
+                                : std::string();
 }
 
 policies::Party party_of(const Principal& principal) {
@@ -60,6 +71,7 @@ std::string_view state_of(const ApprovalRequest& row, storage::Milliseconds now)
     switch (row.state()) {
         case ApprovalRequest::EXECUTED: return "executed";
         case ApprovalRequest::REJECTED: return "rejected";
+        case ApprovalRequest::EXPIRED: return "expired";
         default: return now.time_since_epoch().count() >= row.expires_ms() ? "expired" : "open";
     }
 }
@@ -77,9 +89,11 @@ storage::LeafObject object_of(const storage::RequestId& id, const ApprovalReques
 }
 
 std::string change_json(const ApprovalRequest& row, std::string_view node) {
-    return row.has_account()  ? account_change_json(row.account(), node)
-           : row.has_policy() ? policy_change_json(row.policy(), node)
-                              : std::string();
+    return row.has_account()      ? account_change_json(row.account(), node)
+           : row.has_policy()     ? policy_change_json(row.policy(), node)
+           : row.has_submission() ? submission_change_json(row.submission(), row.act(), node)
+           : row.has_unmask()     ? unmask_change_json(row.unmask(), node)
+                                  : std::string();
 }
 
 std::string approval_statement(std::string_view node, const storage::RequestId& id, const ApprovalRequest& row) {

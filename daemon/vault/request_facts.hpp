@@ -17,9 +17,11 @@ namespace xinfu::vault {
 // 1 to 2000 bytes of UTF-8 without control characters: it is shown in terminals.
 bool is_reason(const std::string& text);
 
-// The verbs that let somebody ask for an act and decide on requests for it; empty: there is no such act.
+// The verbs that let somebody ask for an act and decide on requests for it; empty: nobody may.
 std::string_view requesting_verb(std::string_view act);
 std::string_view deciding_verb(std::string_view act);
+// The catalog whose affair it is; empty: none's.
+std::string catalog_of(const storage::rows::ApprovalRequest& row);
 
 policies::Party party_of(const Principal& principal);
 policies::RequestFacts facts_of(const storage::rows::ApprovalRequest& row,

@@ -8,6 +8,8 @@
 #include "daemon/vault/identity.hpp"
 #include "daemon/vault/receipt.hpp"
 #include "daemon/vault/request_facts.hpp"
+#include "daemon/vault/submission_differences.hpp"
+#include "daemon/vault/unmasking.hpp"
 #include "storage/error.hpp"
 
 namespace xinfu::vault {
@@ -31,7 +33,8 @@ ChangeRules Requests::rules(const PolicySet& policies) const {
 Result<bool> Requests::is_visible(const Caller& caller, const ApprovalRequest& row) const {
     const auto policies = context_.policies.current();
     return row.applicant() == caller.principal.account ||
-           permitting_role(policies->access, caller.principal, verb::read_requests, {}, row.unit()).has_value();
+           permitting_role(policies->access, caller.principal, verb::read_requests, catalog_of(row), row.unit())
+               .has_value();
 }
 
 // What the caller may not know of is answered like what is not there.
@@ -87,7 +90,7 @@ Result<std::vector<RequestDecision>> Requests::standing_approvals(const storage:
         }
         const auto* principal = std::get_if<Principal>(&*now);
         if (principal != nullptr && !check_exclusions(policies.access, *principal) &&
-            permitting_role(policies.access, *principal, deciding_verb(row.act()), {}, row.unit())) {
+            permitting_role(policies.access, *principal, deciding_verb(row.act()), catalog_of(row), row.unit())) {
             standing.push_back(decision);
         }
     }
@@ -136,6 +139,14 @@ Result<RequestView> Requests::view(const storage::ReadTransaction& transaction, 
     view.set_change(change_json(row, context_.node));
     if (row.state() == ApprovalRequest::OPEN && row.has_policy()) {
         describe_policy_differences(policies, row.policy(), view);
+        return view;
+    }
+    if (row.has_submission()) {
+        const auto described = describe_submission(transaction, context_.keys, policies, id, view);
+        return described ? Result<RequestView>(std::move(view))
+                         : Result<RequestView>(boost::system::in_place_error, described.error());
+    }
+    if (!row.has_account()) {
         return view;
     }
     std::optional<storage::Account> before;
@@ -189,6 +200,14 @@ asio::awaitable<Result<Requests::Problems>> Requests::make_change(const boundary
         *row.mutable_account() = std::get<storage::rows::AccountChange>(std::move(*change));
         co_return Problems{};
     }
+    if (asked.act() == policies::act::unmask) {
+        auto change = make_unmask_change(*policies, asked.unmask());
+        if (auto* defect = std::get_if<Problem>(&change)) {
+            co_return Problems{std::move(*defect)};
+        }
+        *row.mutable_unmask() = std::get<storage::rows::UnmaskChange>(std::move(change));
+        co_return Problems{};
+    }
     auto change = make_policy_change(policies->packs, asked.policy());
     if (auto* defect = std::get_if<Problem>(&change)) {
         co_return Problems{std::move(*defect)};
@@ -231,8 +250,10 @@ asio::awaitable<void> Requests::open(ExchangePointer exchange) {
     const boundary::OpenRequest asked = exchange->request().open_request();
     const auto policies = context_.policies.current();
     const auto* rule = policies->access.approval_of(asked.act());
-    const auto granted = permitting_role(policies->access, caller.principal, requesting_verb(asked.act()), {},
-                                         asked.has_form() ? asked.form().unit() : std::string());
+    // Whose affair it is: who decides belongs to that unit.
+    const std::string unit = asked.act() == policies::act::unmask ? caller.principal.unit : asked.form().unit();
+    const auto granted = permitting_role(policies->access, caller.principal, requesting_verb(asked.act()),
+                                         asked.unmask().catalog(), unit);
     Problems why;
     ApprovalRequest row;
     if (requesting_verb(asked.act()).empty()) {
@@ -257,7 +278,7 @@ asio::awaitable<void> Requests::open(ExchangePointer exchange) {
     row.set_act(asked.act());
     row.set_applicant(caller.principal.account);
     row.set_applicant_person(caller.principal.person);
-    row.set_unit(asked.form().unit());
+    row.set_unit(unit);
     row.set_object(asked.account());
     row.set_reason(asked.reason());
     const auto digest = crypto::sha256(as_bytes(change_json(row, context_.node)));

@@ -13,6 +13,7 @@
 
 #include "crypto/certificate.hpp"
 #include "daemon/vault/account_change.hpp"
+#include "daemon/vault/approved_file.hpp"
 #include "daemon/vault/context.hpp"
 #include "daemon/vault/exchange.hpp"
 #include "daemon/vault/keys.hpp"
@@ -31,12 +32,13 @@ public:
     // All outlive it. `anchors`: whom the node believes about certificates. `on_units`: what takes keys that were made
     // for new units, once they are committed.
     Requests(Context& context, Sessions& sessions, const Revocations& revocations,
-             const std::vector<crypto::Certificate>& anchors,
+             const std::vector<crypto::Certificate>& anchors, ApprovedFiles& files,
              std::function<void(const storage::UnitKeys& keys)> on_units)
         : context_(context),
           sessions_(sessions),
           revocations_(revocations),
           anchors_(anchors),
+          files_(files),
           on_units_(std::move(on_units)) {}
 
     asio::awaitable<void> open(ExchangePointer exchange);
@@ -75,7 +77,12 @@ private:
                             const boundary::DecideRequest& said, std::string& role) const;
     asio::awaitable<Result<Problems>> check_signature(const Caller& caller, Bytes cms, std::string statement,
                                                       storage::rows::RequestDecision& decision);
+    // What the last approval takes that a commit has no time for.
+    asio::awaitable<Result<Problems>> prepare(const Found& found, std::shared_ptr<Deciding> deciding);
     Result<void> apply(storage::Batch& batch, Deciding& deciding) const;
+    // Writes what was decided. Leaves: of the decision, then of its effect.
+    Result<void> settle(storage::Batch& batch, Deciding& deciding) const;
+    void after_commit(const Deciding& deciding);
     asio::awaitable<void> answer_done(ExchangePointer exchange, std::shared_ptr<const PolicySet> policies, Found one,
                                       Recorded recorded);
 
@@ -83,6 +90,7 @@ private:
     Sessions& sessions_;
     const Revocations& revocations_;
     const std::vector<crypto::Certificate>& anchors_;
+    ApprovedFiles& files_;
     std::function<void(const storage::UnitKeys&)> on_units_;
 };
 

@@ -102,6 +102,9 @@ void fill(boundary::SubmissionView& view, const Found& found) {
     view.set_leaf(row.leaf());
     view.set_time_ms(row.time_ms());
     view.set_unit(row.unit());
+    if (row.needs_approval()) {
+        view.set_request(storage::to_text(found.id));
+    }
     if (row.has_reason()) {
         view.mutable_problem()->set_code(row.reason().code());
         *view.mutable_problem()->mutable_arguments() = row.reason().arguments();

@@ -11,80 +11,12 @@ import threading
 import time
 import unittest
 
-from tests.support.demo import XINFU, DemoCase, receipt_leaf, run, wait_until
+from tests.support.demo import XINFU, receipt_leaf, run
+from tests.support.people import PeopleCase
 from tests.support.records import credit_code
 
 
-class Approvals(DemoCase):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        cls.tokens = {}
-        cls.unit = cls.demo.unit()
-
-    def issue(self, name, unit=None, number=None):
-        return self.demo.issue(name, unit or self.unit, number)
-
-    def form(self, name, roles=(), number=None, unit=None, **more):
-        person = number is not None
-        roles = roles or (["viewer"] if person else ["submitter"])
-        form = {"kind": "person" if person else "machine", "unit": unit or self.unit, "unit_name": "测试单位", "name": name,
-                "roles": list(roles), "certificates": [self.issue(name, unit, number)]}
-        if person:
-            form |= {"post": "科员", "phone": "0000-0000000",
-                     "valid_until": (datetime.date.today() + datetime.timedelta(days=300)).isoformat()}
-        return form | more
-
-    def ask(self, who, path, *options):
-        """As this person, logging in once."""
-        if who not in self.tokens:
-            self.tokens[who] = self.demo.session(who)
-        answer = self.demo.as_person(who, path, *options, token=self.tokens[who])
-        if answer.status == 401:
-            self.tokens[who] = self.demo.session(who)
-            answer = self.demo.as_person(who, path, *options, token=self.tokens[who])
-        return answer
-
-    def post(self, who, path, body):
-        return self.ask(who, path, "--json", "@" + str(self.demo.path(json.dumps(body).encode(), ".json")))
-
-    def request(self, form, who="SECURITY_ADMIN", reason="登记新账户", **more):
-        return self.post(who, "/v1/requests", {"act": "account", "reason": reason, "form": form, **more})
-
-    def opened(self, form, **more):
-        answer = self.request(form, **more)
-        self.assertEqual(answer.status, 201, answer)
-        return answer.json
-
-    def sign_approval(self, id, signer, reader=None):
-        """What an approver does with curl and openssl."""
-        statement = self.ask(reader or signer, f"/v1/requests/{id}/approval")
-        self.assertEqual(statement.status, 200, statement)
-        return self.demo.sign(statement.body, signer)
-
-    def approve(self, id, who="SYSTEM_ADMIN", signed=None):
-        signed = signed or self.sign_approval(id, who)
-        return self.ask(who, f"/v1/requests/{id}/decision", "-H", "Content-Type: application/cms", "--data-binary", f"@{signed}")
-
-    def enrolled(self, name, **more):
-        request = self.opened(self.form(name, **more))
-        answer = self.approve(request["id"])
-        self.assertEqual(answer.status, 200, answer)
-        self.assertEqual(answer.json["state"], "executed")
-        return answer.json["object"]
-
-    def restart_vault(self):
-        self.demo.kill("vault")
-        self.await_vault()
-
-    def await_vault(self):
-        """A handshake that the vault was to sign fails with it."""
-        wait_until(lambda: self.demo.curl("/v1/status").status == 200, what="the vault's return")
-
-    def leaves_of(self, action, **wanted):
-        return [leaf for leaf in self.demo.leaves() if leaf["action"] == action and
-                all(leaf.get(key) == value for key, value in wanted.items())]
-
+class Approvals(PeopleCase):
     # ---- the way of a form ------------------------------------------------------------------------------
     def test_an_account_exists_only_once_another_person_has_signed(self):
         """APR-06, ACC-02: and then it works: a machine of a unit that the node has never seen hands in and is receipted."""
@@ -320,18 +252,6 @@ class Approvals(DemoCase):
         self.assertEqual(self.demo.as_person("LEAVER", "/v1/status", token=self.demo.session("LEAVER")).status, 200)
 
     # ---- packs -------------------------------------------------------------------------------------------------
-    def pack(self, kind, catalog=""):
-        """A pack in force, as text."""
-        listed = self.ask("AUDITOR", "/v1/policies").json
-        digest = next(one["digest"] for one in listed["packs"] if (one["kind"], one["catalog"]) == (kind, catalog))
-        text = self.ask("AUDITOR", f"/v1/policies/{digest}")
-        self.assertEqual(hashlib.sha256(text.body).hexdigest(), digest)
-        return text.text
-
-    def propose(self, *packs, who="SECURITY_ADMIN", remove=()):
-        policy = {"packs": [{"kind": kind, "text": text} for kind, text in packs], "remove": list(remove)}
-        return self.post(who, "/v1/requests", {"act": "policy", "reason": "new rules", "policy": policy})
-
     def test_packs_come_into_force_when_another_person_has_signed(self):
         """APR-03, APR-05: the old ones until then; afterwards at once, and after a restart; and back again."""
         old, before = self.pack("access"), self.ask("AUDITOR", "/v1/policies").json["digest"]
@@ -483,6 +403,12 @@ class Approvals(DemoCase):
         self.enrolled("BANK", roles=["recipient"])
         submission = self.demo.submit(self.demo.penalties(1)).id
         account = self.opened(self.form("WAITING"))["id"]
+        unmasking = self.post("SPECIAL", "/v1/requests", {"act": "unmask", "reason": "x", "unmask": {
+            "catalog": "administrative-penalty", "subject": self.demo.row()["CF_XDR_SHXYM"]}}).json["id"]
+        waits = "defective_records: refuse_file\n"
+        self.replace_pack("administrative-penalty", lambda text: text.replace(waits, waits + "approvals: [submit]\n", 1))
+        waiting = self.demo.submit(self.demo.penalties(1)).id
+        self.replace_pack("administrative-penalty", lambda text: text.replace("approvals: [submit]\n", "", 1))
         policy = self.propose(("access", self.pack("access") + "# waiting\n")).json["id"]
 
         def body(value):
@@ -500,7 +426,11 @@ class Approvals(DemoCase):
                 "request_account": ("/v1/requests", *body({"act": "account", "reason": "x", "form": {
                     "kind": "ghost", "unit": self.unit, "unit_name": "x", "name": "x"}})),
                 "request_policy": ("/v1/requests", *body({"act": "policy", "reason": "x", "policy": {}})),
-                "decide_account": (f"/v1/requests/{account}/decision", *bent), "decide_policy": (f"/v1/requests/{policy}/decision", *bent)}
+                "decide_account": (f"/v1/requests/{account}/decision", *bent), "decide_policy": (f"/v1/requests/{policy}/decision", *bent),
+                "decide_submission": (f"/v1/requests/{waiting}/decision", *bent),
+                "request_unmasking": ("/v1/requests", *body({"act": "unmask", "reason": "x", "unmask": {
+                    "catalog": "interview-record", "subject": "x"}})),
+                "decide_unmasking": (f"/v1/requests/{unmasking}/decision", *bent)}
         acts["relay"] = acts["submit"]
         self.assertEqual({verb for _, verb in table}, {*acts, "open_session"}, "an act that nobody tries")
         person = {role for role in roles if self.demo.env.get(f"XINFU_{people[role]}_PASSWORD") and table[role, "open_session"]}

@@ -307,6 +307,7 @@ protected:
         role("viewer", "person", {"query", "read_catalogs"}, policies::Scope::all);
         role("auditor", "person", {"read_entries", "read_checkpoint"}, policies::Scope::all);
         role("system_administrator", "person", {"read_status"}, policies::Scope::all);
+        set->access.approvals.push_back({"submit", policies::Strength::session, 1, std::chrono::hours(1)});
         set->access.exclusions.push_back({"auditor", "system_administrator"});
         boundary::CatalogDescription catalog;
         catalog.set_name("administrative-penalty");
@@ -437,7 +438,8 @@ public:
         : budgets_{{context.config.vault.readings_per_account_hour, std::chrono::hours(1)},
                    {context.config.vault.acts_per_account_minute, std::chrono::minutes(1)}},
           uploads_(context, [this](ExchangePointer exchange) { return services_.accept_submission(exchange); }),
-          requests_(context, sessions, revocations, anchors_, [](const storage::UnitKeys&) {}),
+          approved_files_(context, certificates_),
+          requests_(context, sessions, revocations, anchors_, approved_files_, [](const storage::UnitKeys&) {}),
           accounts_(context, handles, sessions, revocations, ended_connections_),
           services_{context,
                     handles,
@@ -496,6 +498,8 @@ private:
     Budgets budgets_;
     Uploads uploads_;
     std::vector<crypto::Certificate> anchors_;
+    NodeCertificates certificates_;
+    ApprovedFiles approved_files_;
     Requests requests_;
     EndedConnections ended_connections_;
     AccountsService accounts_;

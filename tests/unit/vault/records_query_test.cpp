@@ -2,6 +2,7 @@
 #include "tests/unit/vault/fixture.hpp"
 
 #include "crypto/tlog_proof.hpp"
+#include "daemon/vault/record_text.hpp"
 #include "daemon/vault/records_query.hpp"
 #include "storage/records.hpp"
 
@@ -29,11 +30,10 @@ protected:
         policies::Role special;
         special.name = "special_operator";
         special.kind = "machine";
-        special.unmasked = true;
         special.grants.push_back({"query", "*", policies::Scope::all});
         set->access.roles.push_back(special);
+        set->access.roles.back().grants.push_back({"request_unmasking", "*", policies::Scope::own_unit});
         special.name = "plain";
-        special.unmasked = false;
         set->access.roles.push_back(special);
         policies_.replace(set);
         handshakes_.emplace(HandshakePeer::gateway, *context_, handles_, revocations_);
@@ -76,8 +76,30 @@ protected:
         });
         return storage::to_text(id) + "-2";
     }
-    GatewayReply query(const std::string& handle, std::string_view subject, const std::string& purpose) {
+    // An approval for the account that connected last.
+    std::string approve(std::string_view subject,
+                        const std::function<void(storage::rows::ApprovalRequest&)>& change_it = nullptr) {
+        const auto now = clock_->now().time_since_epoch().count();
+        const auto id = storage::make_submission_id(now, crypto::system_random().array<10>());
+        change([&](storage::WriteTransaction& transaction) {
+            storage::rows::ApprovalRequest row;
+            row.set_state(storage::rows::ApprovalRequest::EXECUTED);
+            row.set_act("unmask");
+            row.set_applicant("m-" + std::to_string(connections_));
+            row.set_expires_ms(now + 1000);
+            row.mutable_unmask()->set_catalog(std::string(kCatalog));
+            row.mutable_unmask()->set_subject(std::string(subject));
+            if (change_it) {
+                change_it(row);
+            }
+            must(storage::put_request(transaction, id, row));
+        });
+        return storage::to_text(id);
+    }
+    GatewayReply query(const std::string& handle, std::string_view subject, const std::string& purpose,
+                       const std::string& approval = {}) {
         GatewayRequest request;
+        request.mutable_query_records()->set_approval(approval);
         request.set_handle(handle);
         request.mutable_query_records()->set_catalog(std::string(kCatalog));
         request.mutable_query_records()->set_subject(std::string(subject));
@@ -108,11 +130,30 @@ TEST_F(RecordsQueryTest, AnswersMaskedRecordsWithAReceiptOfTheQuery) {
     EXPECT_EQ(leaf.find("loan"), std::string::npos) << "no purpose in a leaf";
 }
 
-TEST_F(RecordsQueryTest, ShowsUnmaskedRecordsToWhoMaySeeThem) {
+TEST_F(RecordsQueryTest, ShowsUnmaskedRecordsOnceToWhomAnotherApprovedOf) {
     const auto name = add_record(kOtherUnit, storage::rows::Submission::ACCEPTED);
-    ASSERT_EQ(query(connect({"special_operator"}), kOtherUnit, "review").records().count(), 1U);
+    const auto handle = connect({"special_operator"});
+    using Row = storage::rows::ApprovalRequest;
+    const std::function<void(Row&)> unfit[] = {
+        [](Row& row) { row.set_state(Row::OPEN); },
+        [](Row& row) { row.set_state(Row::REJECTED); },
+        [](Row& row) { row.set_applicant("m-99"); },
+        [](Row& row) { row.mutable_unmask()->set_catalog("another"); },
+        [](Row& row) { row.mutable_unmask()->set_subject(std::string(kUnit)); },
+        [](Row& row) { row.mutable_unmask()->set_used_ms(1); },
+        [this](Row& row) { row.set_expires_ms(clock_->now().time_since_epoch().count()); },
+        [](Row& row) { row.mutable_account(); },
+    };
+    for (const auto& change_it : unfit) {
+        EXPECT_EQ(query(handle, kOtherUnit, "review", approve(kOtherUnit, change_it)).problem().code(), "XF-2027");
+    }
+    EXPECT_EQ(query(handle, kOtherUnit, "review", "rubbish").problem().code(), "XF-2027");
+    const auto approval = approve(kOtherUnit);
+    ASSERT_EQ(query(handle, kOtherUnit, "review", approval).records().count(), 1U);
     EXPECT_EQ(gateway_->receive().text().part(), std::string(kCanonical.substr(0, kCanonical.size() - 1)) +
                                                      ",\"XF_RECORD\":\"" + name + "\",\"XF_VERSION\":\"1\"}");
+    EXPECT_EQ(query(handle, kOtherUnit, "review", approval).problem().code(), "XF-2027") << "a second time";
+    EXPECT_EQ(query(connect({"plain"}), kOtherUnit, "review", approve(kOtherUnit)).problem().code(), "XF-2001");
 }
 
 TEST_F(RecordsQueryTest, SaysWhichRecordsWereReportedLateByTheDayTheFirstNodeTookThem) {
