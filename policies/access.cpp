@@ -88,6 +88,7 @@ void read_approval(PackReader& reader, const YAML::Node& node, AccessPolicy& pol
         reader.word<std::string>(word, "act",
                                  {{"account", "account"},
                                   {"policy", "policy"},
+                                  {"paths", "paths"},
                                   {"submit", "submit"},
                                   {"correct", "correct"},
                                   {"unmask", "unmask"}},

@@ -37,7 +37,7 @@ inline constexpr std::string_view request_account = "request_account";  // to op
 inline constexpr std::string_view decide_account = "decide_account";    // on such a request
 inline constexpr std::string_view disable_account = "disable_account";
 inline constexpr std::string_view read_requests = "read_requests";
-inline constexpr std::string_view read_policies = "read_policies";    // the packs in force
+inline constexpr std::string_view read_policies = "read_policies";    // the packs in force, and paths
 inline constexpr std::string_view request_policy = "request_policy";  // to put others in force
 inline constexpr std::string_view decide_policy = "decide_policy";
 inline constexpr std::string_view decide_submission = "decide_submission";  // on a file that waits
@@ -105,10 +105,11 @@ inline constexpr std::chrono::hours kApprovalValidMax{24 * 366};
 namespace act {
 inline constexpr std::string_view account = "account";  // opening or changing one
 inline constexpr std::string_view policy = "policy";    // which packs are in force
+inline constexpr std::string_view paths = "paths";      // listeners and routes
 inline constexpr std::string_view submit = "submit";    // of a file that a catalog lets wait
 inline constexpr std::string_view correct = "correct";  // the same of one that changes records
 inline constexpr std::string_view unmask = "unmask";    // personal fields of one subject's records, once
-inline constexpr std::string_view all[] = {account, policy, submit, correct, unmask};
+inline constexpr std::string_view all[] = {account, policy, paths, submit, correct, unmask};
 }  // namespace act
 
 struct AccessPolicy {

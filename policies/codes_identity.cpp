@@ -69,6 +69,16 @@ constexpr CodeText kCodes[] = {
      "A revocation list could not be read: {0}.", "吊销列表无法读取：{0}。",
      "Replace the file by the list as its issuer publishes it, PEM or DER.",
      "请以签发机构发布的原始列表（PEM 或 DER）替换该文件。"},
+    {"XF-1026", 503, Retry::later, "Revocation list expired", "吊销列表已失效",
+     "The issuer's revocation list is so old that nobody knows whether this certificate was taken back.",
+     "签发机构的吊销列表早已过期，无法确认该证书是否已被吊销。",
+     "Tell the credit centre: its operator has to place a current list; then it works again by itself.",
+     "请告知信用中心更新吊销列表；更新后自动恢复。"},
+    {"XF-1027", 503, Retry::later, "Certificates near their end", "证书即将到期",
+     "Of the certificates in use {0} end within 30 days, {1} of them within 7.",
+     "在用证书中有 {0} 张将在 30 天内到期，其中 {1} 张在 7 天内。",
+     "\"xinfu account list\" names them; enrol the new certificate beside the old one in time.",
+     "请用 “xinfu account list” 查看，并及时登记新证书（新旧可并存）。"},
 
     {"XF-1019", 403, Retry::never, "Account no longer valid", "账户已过有效期", "The account was approved until {0}.",
      "该账户的核准有效期至 {0}。", "Ask the credit centre to renew it; this needs a request and its approval.",
@@ -245,6 +255,16 @@ constexpr CodeText kCodes[] = {
      "没有相符的审批：申请人、主体或目录不符，已使用过，或已过期。",
      "Ask for an approval with POST /v1/requests; it serves one query.",
      "请通过 POST /v1/requests 重新申请；一次审批只能查询一次。"},
+    {"XF-2028", 422, Retry::never, "Paths not acceptable", "传输路径不合要求", "The paths cannot be used: {0}.",
+     "所申请的传输路径不能使用：{0}。", "Correct them; \"xinfud --check-config FILE\" tells the same of a file.",
+     "请更正；“xinfud --check-config 文件” 可检查配置文件。"},
+    {"XF-2029", 503, Retry::later, "Paths differ from the approved ones", "传输路径与批准的不一致",
+     "Listeners or routes differ from the approved ones in {0} places.", "监听端口或传输路径有 {0} 处与批准的不一致。",
+     "Look at \"xinfu paths show\"; put the configuration right, or have the paths approved.",
+     "请查看 “xinfu paths show”，改正配置，或申请批准。"},
+    {"XF-2030", 503, Retry::later, "Paths not looked at", "传输路径逾期未检查",
+     "For two days nobody has compared the paths with the approved ones.", "已两天未将传输路径与批准的进行比对。",
+     "Look whether the gateway runs; the look follows by itself.", "请检查网关是否运行；之后会自动比对。"},
 };
 
 }  // namespace

@@ -22,6 +22,7 @@ int run_command_line(int argc, const char* const* argv) {
     add_node_verbs(app, chosen);
     add_quality_verb(app, chosen);
     add_account_verbs(app, chosen);
+    add_paths_verbs(app, chosen);
     add_policy_verbs(app, chosen);
     add_explain_verb(app, chosen);
     add_demo_verbs(app, chosen);

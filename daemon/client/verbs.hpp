@@ -25,6 +25,7 @@ void add_explain_verb(CLI::App& app, Chosen& chosen);     // explain
 void add_hand_in_verbs(CLI::App& app, Chosen& chosen);    // push, check
 void add_init_verb(CLI::App& app, Chosen& chosen);        // init
 void add_node_verbs(CLI::App& app, Chosen& chosen);       // status, sync, records, password
+void add_paths_verbs(CLI::App& app, Chosen& chosen);      // paths
 void add_policy_verbs(CLI::App& app, Chosen& chosen);     // policy
 void add_quality_verb(CLI::App& app, Chosen& chosen);     // quality
 

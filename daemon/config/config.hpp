@@ -80,6 +80,9 @@ struct Vault {
     // How long an envelope certificate still counts once a newer one for the same kind of key has begun. 1 to 3650.
     // Longer than any link below has ever been down: parcels wait as they were encrypted.
     std::uint32_t envelope_overlap_days = 90;
+    // How long after its next update was due a revocation list is still relied on, with an alarm. 0 to 8760 hours. Then
+    // certificates of its issuer are refused until there is a current one.
+    std::uint32_t revocation_grace_hours = 168;
     // Hour of the night, in Asia/Shanghai, at which everything stored is read to see whether it is whole. 0 to 23.
     std::uint32_t scrub_hour = 2;
     // How fast that goes at most. 64 KiB to 64 GiB a second.

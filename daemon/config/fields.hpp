@@ -50,6 +50,7 @@ void visit_fields(Visitor& visitor, Vault& vault) {
     visitor.number("readings_per_account_hour", vault.readings_per_account_hour, 1, 1'000'000'000);
     visitor.number("acts_per_account_minute", vault.acts_per_account_minute, 1, 1'000'000'000);
     visitor.number("envelope_overlap_days", vault.envelope_overlap_days, 1, 3650);
+    visitor.number("revocation_grace_hours", vault.revocation_grace_hours, 0, 8760);
     visitor.number("scrub_hour", vault.scrub_hour, 0, 23);
     visitor.size("scrub_bytes_per_second", vault.scrub_bytes_per_second, 64 * kKiB, 64 * kGiB);
     visitor.number("backlog_limit_parcels", vault.backlog_limit_parcels, 1, 1'000'000'000);

@@ -12,6 +12,7 @@
 
 #include "daemon/config/endpoint.hpp"
 #include "daemon/config/fields.hpp"
+#include "daemon/config/paths.hpp"
 
 namespace xinfu::config {
 namespace {
@@ -379,25 +380,11 @@ Loaded unreadable(const std::string& name, const std::string& why) {
     return loaded;
 }
 
-}  // namespace
-
-std::string to_string(const Mistake& mistake) {
-    std::string text = mistake.file;
-    if (mistake.line > 0) {
-        text += ":" + std::to_string(mistake.line) + ":" + std::to_string(mistake.column);
-    }
-    return text + ": " + (mistake.key.empty() ? "" : mistake.key + ": ") + mistake.text;
-}
-
-Loaded load_text(std::string_view text, const std::string& name) try {
+Loaded read_document(const YAML::Node& document, const std::string& name) {
     Findings findings;
     findings.file = name;
-    const auto documents = YAML::LoadAll(std::string(text));
-    if (documents.size() != 1) {
-        return unreadable(name, "one YAML document is expected");
-    }
     Config config;
-    Reader reader(findings, documents.front(), "");
+    Reader reader(findings, document, "");
     visit_fields(reader, config);
     reader.finish();
     check_relations(findings, config);
@@ -410,6 +397,59 @@ Loaded load_text(std::string_view text, const std::string& name) try {
         loaded.config = std::move(config);
     }
     return loaded;
+}
+
+}  // namespace
+
+std::string to_string(const Mistake& mistake) {
+    std::string text = mistake.file;
+    if (mistake.line > 0) {
+        text += ":" + std::to_string(mistake.line) + ":" + std::to_string(mistake.column);
+    }
+    return text + ": " + (mistake.key.empty() ? "" : mistake.key + ": ") + mistake.text;
+}
+
+std::vector<Mistake> mistakes_in(const Paths& paths, const std::string& node) {
+    // Made, not parsed: the rules are those of files, and nothing in a text is YAML.
+    YAML::Node document;
+    document["node"] = node;
+    YAML::Node gateway;
+    for (const auto& endpoint : paths.listen) {
+        gateway["listen"].push_back(endpoint);
+    }
+    if (paths.listen.empty()) {
+        gateway["listen"] = YAML::Node(YAML::NodeType::Sequence);
+    }
+    gateway["metrics"] = paths.metrics;
+    gateway["tls12"] = paths.tls12 ? "true" : "false";
+    document["gateway"] = gateway;
+    for (const auto& route : paths.routes) {
+        YAML::Node told;
+        told["name"] = route.name;
+        told["level"] = route.level;
+        told["node"] = route.node;
+        told["url"] = route.url;
+        told["anchors"] = route.anchors;
+        told["log_key"] = route.log_key;
+        told["envelope"] = route.envelope;
+        for (const auto& beyond : route.onward) {
+            YAML::Node further;
+            further["level"] = beyond.level;
+            further["node"] = beyond.node;
+            further["log_key"] = beyond.log_key;
+            told["onward"].push_back(further);
+        }
+        document["routes"].push_back(told);
+    }
+    return read_document(document, "the paths").mistakes;
+}
+
+Loaded load_text(std::string_view text, const std::string& name) try {
+    const auto documents = YAML::LoadAll(std::string(text));
+    if (documents.size() != 1) {
+        return unreadable(name, "one YAML document is expected");
+    }
+    return read_document(documents.front(), name);
 } catch (const YAML::Exception& wrong) {
     Findings findings;
     findings.file = name;
@@ -418,7 +458,6 @@ Loaded load_text(std::string_view text, const std::string& name) try {
     loaded.mistakes = std::move(findings.mistakes);
     return loaded;
 }
-
 Loaded load_descriptor(int fd, const std::string& name) {
     std::string text;
     for (;;) {

@@ -2,6 +2,7 @@
 // dials it, says what goes where. Only wiring here.
 #include <algorithm>
 #include <cstdio>
+#include <optional>
 #include <string>
 
 #include <boost/asio/as_tuple.hpp>
@@ -29,11 +30,12 @@ constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
 constexpr std::size_t kHandshakeThreads = 2;
 constexpr std::uint16_t kDnsPort = 53;  // answers too large for a datagram come over TCP
 
-// The ports of the configured routes, and nothing else. Never empty, for that would mean all.
-std::vector<std::uint16_t> ports_to_call(const config::Config& settings) {
+// The ports of the routes that the vault names, which are the approved ones whatever the file says, and nothing else.
+// Never empty, for that would mean all.
+std::vector<std::uint16_t> ports_to_call(const boundary::CourierWelcome& welcome) {
     std::vector<std::uint16_t> ports;
-    for (const auto& route : settings.routes) {
-        if (const auto url = courier::parse_upper_url(route.url)) {
+    for (const auto& route : welcome.routes()) {
+        if (const auto url = courier::parse_upper_url(route.url())) {
             ports.push_back(url->port);
             if (!url->is_address()) {
                 ports.push_back(kDnsPort);
@@ -66,6 +68,29 @@ asio::awaitable<void> tell_service(boundary::Service& service, const courier::Va
     }
 }
 
+// The vault's first words, read before there are walls, as they say where the walls have a door. Nothing else is read
+// by then.
+struct First {
+    boundary::Connection connection;
+    boundary::CourierWelcome welcome;
+};
+asio::awaitable<void> meet_vault(boundary::Acceptor& acceptor, std::optional<First>& first) {
+    const auto executor = co_await asio::this_coro::executor;
+    while (!first) {
+        auto accepting = acceptor.accept();
+        auto connection = co_await std::move(accepting);
+        if (!connection) {
+            co_return;
+        }
+        boundary::PacketChannel channel(executor, std::move(*connection));
+        auto receiving = channel.receive<boundary::CourierWelcome>();
+        auto welcome = co_await std::move(receiving);
+        if (welcome) {
+            first = First{channel.release(), std::move(welcome->message)};
+        }
+    }
+}
+
 int serve(boundary::Arguments& arguments, const config::Config& settings, boundary::Service& service) {
     asio::io_context io(1);
     // All descriptors that only come into being on first use, while that is still allowed.
@@ -74,8 +99,24 @@ int serve(boundary::Arguments& arguments, const config::Config& settings, bounda
                                             io.get_executor(), std::move(arguments.control), arguments.peer_uid)
                                       : boundary::Acceptor::from_listener(
                                             io.get_executor(), std::move(arguments.vault_listener), arguments.peer_uid);
+    service.ready();  // the vault dials; until then there is nothing to do
+    std::optional<First> first;
+    signals.async_wait([&io](boost::system::error_code error, int) {
+        if (!error) {
+            io.stop();
+        }
+    });
+    asio::co_spawn(io, meet_vault(acceptor, first), [&io](std::exception_ptr) { io.stop(); });
+    io.run();
+    signals.cancel();
+    io.restart();
+    io.poll();
+    io.restart();
+    if (!first) {
+        return 0;
+    }
     boundary::WallOptions wall_options;
-    wall_options.connect_ports = ports_to_call(settings);
+    wall_options.connect_ports = ports_to_call(first->welcome);
     const auto walls = boundary::raise_walls(boundary::Role::courier, wall_options);
     if (!walls) {
         service.log(boundary::Level::error, "the walls cannot be raised: " + walls.error().message());
@@ -88,6 +129,14 @@ int serve(boundary::Arguments& arguments, const config::Config& settings, bounda
     courier::VaultLink link(io.get_executor(), workers.get_executor(), service, limits);
 
     int status = 0;
+    link.on_welcome = [&](const boundary::CourierWelcome& welcome) {
+        if (!std::ranges::includes(wall_options.connect_ports, ports_to_call(welcome))) {
+            service.log(boundary::Level::notice, "other routes were approved: starting again for them");
+            status = 1;
+            io.stop();
+        }
+    };
+    link.keep(std::move(first->connection), std::move(first->welcome));
     const auto on_accept_end = [&](std::exception_ptr, boost::system::error_code why) {
         // The supervisor is gone, or nothing can be accepted any more: without a vault there is nothing to do.
         if (!io.stopped()) {
@@ -109,7 +158,6 @@ int serve(boundary::Arguments& arguments, const config::Config& settings, bounda
         link.drain([&] { io.stop(); });
     });
 
-    service.ready();
     io.run();
     link.interrupt();
     workers.join();

@@ -47,15 +47,19 @@ asio::awaitable<void> VaultLink::take(boundary::Connection connection) {
     if (!welcome) {
         co_return;
     }
-    boundary::Connection pinned = channel.release();
-    const pid_t pid = pinned.rules.pid;
-    if (welcome->message.purpose() == boundary::CourierWelcome::HANDSHAKES) {
-        auto handshakes = std::make_shared<HandshakeCaller>(boundary::BlockingChannel(std::move(pinned)));
-        join(pid, std::move(welcome->message), nullptr, std::move(handshakes));
+    keep(channel.release(), std::move(welcome->message));
+}
+
+void VaultLink::keep(boundary::Connection connection, boundary::CourierWelcome welcome) {
+    on_welcome(welcome);
+    const pid_t pid = connection.rules.pid;
+    if (welcome.purpose() == boundary::CourierWelcome::HANDSHAKES) {
+        auto handshakes = std::make_shared<HandshakeCaller>(boundary::BlockingChannel(std::move(connection)));
+        join(pid, std::move(welcome), nullptr, std::move(handshakes));
     } else {
-        auto tasks = std::make_shared<TaskCaller>(boundary::PacketChannel(executor_, std::move(pinned)));
+        auto tasks = std::make_shared<TaskCaller>(boundary::PacketChannel(executor_, std::move(connection)));
         asio::co_spawn(executor_, watch_tasks(tasks), asio::detached);
-        join(pid, std::move(welcome->message), std::move(tasks), nullptr);
+        join(pid, std::move(welcome), std::move(tasks), nullptr);
     }
 }
 

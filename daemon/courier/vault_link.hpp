@@ -38,6 +38,10 @@ public:
     asio::awaitable<boost::system::error_code> run(boundary::Acceptor& acceptor);
     // One connection: reads its welcome and keeps it. For run(), and for tests without an acceptor.
     asio::awaitable<void> take(boundary::Connection connection);
+    // One whose welcome was read already.
+    void keep(boundary::Connection connection, boundary::CourierWelcome welcome);
+    // Called with each welcome, before its routes are served.
+    std::function<void(const boundary::CourierWelcome&)> on_welcome = [](const boundary::CourierWelcome&) {};
 
     // No further tasks; `drained` is called once those under way are done and told.
     void drain(std::function<void()> drained);

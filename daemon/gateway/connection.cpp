@@ -116,6 +116,7 @@ std::string_view act_name(Act act) {
         case Act::disable_account: return "disable_account";
         case Act::list_policies:
         case Act::get_policy: return "read_policies";
+        case Act::get_paths: return "read_paths";
     }
     return "other";
 }

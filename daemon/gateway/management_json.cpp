@@ -129,6 +129,56 @@ void parse_policy(const json::value& value, boundary::PolicyForm& form, std::str
     members.finish();
 }
 
+bool boolean(Members& members, std::string_view name, std::string& fault) {
+    const auto* member = members.find(name, true);
+    if (member != nullptr && !member->is_bool() && fault.empty()) {
+        fault = name;
+    }
+    return member != nullptr && member->is_bool() && member->as_bool();
+}
+
+// Each element of a list of objects that may be left out.
+template <class Read>
+void each(Members& members, std::string_view name, std::string& fault, const Read& read) {
+    const auto* list = members.find(name, false);
+    if (list == nullptr) {
+        return;
+    }
+    if (!list->is_array() || list->as_array().size() > kListMax) {
+        fault = name;
+        return;
+    }
+    for (const auto& one : list->as_array()) {
+        Members element(one, fault);
+        read(element);
+        element.finish();
+    }
+}
+
+void parse_paths(const json::value& value, boundary::PathsForm& form, std::string& fault) {
+    Members members(value, fault);
+    copy(members.texts("listen"), *form.mutable_listen());
+    form.set_metrics(members.text("metrics"));
+    form.set_tls12(boolean(members, "tls12", fault));
+    each(members, "routes", fault, [&](Members& told) {
+        auto& route = *form.add_routes();
+        route.set_name(told.text("name"));
+        route.set_level(told.text("level"));
+        route.set_node(told.text("node"));
+        route.set_url(told.text("url"));
+        route.set_anchors(told.text("anchors"));
+        route.set_log_key(told.text("log_key"));
+        route.set_envelope(told.text("envelope"));
+        each(told, "onward", fault, [&](Members& beyond) {
+            auto& onward = *route.add_onward();
+            onward.set_level(beyond.text("level"));
+            onward.set_node(beyond.text("node"));
+            onward.set_log_key(beyond.text("log_key"));
+        });
+    });
+    members.finish();
+}
+
 json::array texts(const google::protobuf::RepeatedPtrField<std::string>& list) {
     json::array array;
     for (const auto& text : list) {
@@ -228,10 +278,13 @@ std::optional<boundary::OpenRequest> parse_request(std::string_view body, std::s
     request.set_account(members.text("account", false));
     const bool policy = request.act() == "policy";
     const bool unmask = request.act() == "unmask";
-    const std::string_view member = policy ? "policy" : unmask ? "unmask" : "form";
+    const bool paths = request.act() == "paths";
+    const std::string_view member = policy ? "policy" : unmask ? "unmask" : paths ? "paths" : "form";
     if (const auto* form = members.find(member, true); form != nullptr && fault.empty()) {
         if (policy) {
             parse_policy(*form, *request.mutable_policy(), fault);
+        } else if (paths) {
+            parse_paths(*form, *request.mutable_paths(), fault);
         } else if (unmask) {
             Members asked(*form, fault);
             request.mutable_unmask()->set_catalog(asked.text("catalog"));

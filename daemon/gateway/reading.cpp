@@ -416,6 +416,9 @@ asio::awaitable<Answer> read(Connection& connection, Request& request, Route rou
         case Act::get_policy:
             question.mutable_get_policy()->set_digest(route.first);
             return relay_text(connection, request, std::move(question), text_head("application/yaml"));
+        case Act::get_paths:
+            question.mutable_get_paths();
+            return relay_text(connection, request, std::move(question), text_head("application/json"));
         case Act::open_session: return open_session(connection, request);
         case Act::close_session: question.mutable_close_session(); return ask_one(connection, std::move(question));
         case Act::read_quality:

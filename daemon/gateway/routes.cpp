@@ -93,6 +93,9 @@ std::vector<Candidate> candidates(std::span<const std::string> path, bool& bad_n
     if (family == "requests" && size == 4 && is_identifier(path[2]) && path[3] == "decision") {
         return one("POST", Act::decide_request, path[2]);
     }
+    if (family == "paths" && size == 2) {
+        return one("GET", Act::get_paths);
+    }
     if (family == "policies" && size == 2) {
         return one("GET", Act::list_policies);
     }

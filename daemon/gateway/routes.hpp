@@ -47,6 +47,7 @@ enum class Act {
     disable_account,
     list_policies,
     get_policy,  // first: digest
+    get_paths,
 };
 
 struct Route {

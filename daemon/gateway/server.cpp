@@ -128,6 +128,7 @@ void Server::show_status(bool linked) {
         ++metrics_.vault_links_total;
         service_.status("serving");
         asio::co_spawn(io_, watch_ended(vault_.current()), asio::detached);
+        asio::co_spawn(io_, report_listeners(vault_.current()), asio::detached);
     } else {
         service_.status("waiting for the vault");
         service_.log(boundary::Level::warning, "the vault's connection ended");
@@ -230,6 +231,27 @@ asio::awaitable<void> Server::watch_drain(Clock::time_point deadline) {
         co_await std::move(waiting);
     }
     io_.stop();
+}
+
+// What the system says of the sockets, not what a file does: the vault compares.
+asio::awaitable<void> Server::report_listeners(LinkPointer link) {
+    const auto text_of = [](const tcp::acceptor& listener) {
+        error_code failed;
+        const auto endpoint = listener.local_endpoint(failed);
+        const auto address = endpoint.address();
+        return (address.is_v6() ? "[" + address.to_string() + "]" : address.to_string()) + ":" +
+               std::to_string(endpoint.port());
+    };
+    boundary::GatewayRequest request;
+    for (const auto& listener : listeners_) {
+        request.mutable_report_listeners()->add_https(text_of(listener));
+    }
+    if (metrics_listener_) {
+        request.mutable_report_listeners()->add_metrics(text_of(*metrics_listener_));
+    }
+    request.mutable_report_listeners();
+    auto telling = link->requests->tell(std::move(request));
+    static_cast<void>((co_await std::move(telling)).has_value());  // else the next link's
 }
 
 asio::awaitable<void> Server::tell_refusals() {

@@ -40,6 +40,7 @@ private:
     asio::awaitable<void> accept_metrics();
     asio::awaitable<void> serve_metrics(asio::ip::tcp::socket socket);
     asio::awaitable<std::string> vault_metrics(bool& ready);
+    asio::awaitable<void> report_listeners(LinkPointer link);
     asio::awaitable<void> tell_refusals();
     // Closes the connections that the vault says have ended, for as long as the link lasts.
     asio::awaitable<void> watch_ended(LinkPointer link);

@@ -80,7 +80,7 @@ void VaultLink::join(pid_t pid, const boundary::GatewayWelcome& welcome, std::sh
         handshakes_ = std::move(handshakes);
     }
     if (welcome.certificate_chain_size() != 0) {
-        tls::ServerSettings settings{.certificate_chain = {}, .trust_anchors = {}, .tls12 = tls12_};
+        tls::ServerSettings settings{.certificate_chain = {}, .trust_anchors = {}, .tls12 = tls12_ && welcome.tls12()};
         for (const auto& certificate : welcome.certificate_chain()) {
             settings.certificate_chain.push_back(to_bytes(certificate));
         }

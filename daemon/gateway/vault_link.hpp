@@ -41,7 +41,8 @@ using LinkPointer = std::shared_ptr<const Link>;
 
 class VaultLink {
 public:
-    // `tls12` as configured. `on_change` is called after a link came or went.
+    // `tls12` as configured; without the vault's consent it is not spoken. `on_change` is called after a link came or
+    // went.
     VaultLink(asio::any_io_executor executor, bool tls12, std::function<void(bool linked)> on_change);
 
     // Takes the vault's connections until the acceptor ends; answers why.

@@ -145,6 +145,14 @@ Result<Requests::Problems> Requests::make_it_so(storage::Batch& batch, Deciding&
             return Problems{problem("XF-5006")};  // an approval came between: the same again is safe
         }
         return files_.commit().weigh_approved(batch.transaction(), *deciding.file, deciding.approved);
+    } else if (deciding.row.has_paths()) {
+        auto why = apply_paths_change(batch.transaction(), deciding.row.paths(), deciding.id, context_.clock.now());
+        if (!why || *why) {
+            return why;
+        }
+        effect = leaf_of(deciding.caller, "approve_paths");
+        effect.object = {
+            .type = "paths", .id = context_.node, .digest = digest_of(deciding.row.paths()), .content = {}};
     } else if (deciding.row.has_unmask()) {
         effect = leaf_of(deciding.caller, "grant_unmasking");
         effect.catalog = deciding.row.unmask().catalog();
@@ -337,6 +345,9 @@ void Requests::after_commit(const Deciding& deciding) {
         if (!deciding.changed->opened) {
             sessions_.end_all(deciding.changed->id);  // whoever it is logs in to what it may now
         }
+    }
+    if (deciding.executed && deciding.row.has_paths()) {
+        on_paths();
     }
     if (deciding.leftovers) {
         files_.on_leftovers();

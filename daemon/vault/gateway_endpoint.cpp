@@ -11,6 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 
 #include "daemon/boundary/error.hpp"
+#include "daemon/config/endpoint.hpp"
 #include "daemon/vault/active_policies.hpp"
 #include "daemon/vault/authorisation.hpp"
 #include "daemon/vault/catalog_service.hpp"
@@ -35,6 +36,7 @@ namespace verb = policies::verb;
 constexpr std::size_t kTokenSizeMax = 256;
 constexpr std::size_t kNameSizeMax = 256;  // of catalogs, ids, routes: what a path may hold at all
 constexpr std::uint64_t kRefusalsMax = 1'000'000;
+constexpr int kListenersMax = 64;
 constexpr int kSamplesPerPart = 200;  // of metrics, in one packet
 
 }  // namespace
@@ -234,6 +236,8 @@ constexpr auto kTable = std::to_array<Row>({
      with_context<list_policies>},
     {GatewayRequest::kGetPolicy, Needs::session, verb::read_policies, "read_policies", Leaves::once, "policies",
      with_context<get_policy>},
+    {GatewayRequest::kGetPaths, Needs::session, verb::read_policies, "read_paths", Leaves::once, "paths",
+     [](GatewayServices& services, RequestPointer request) { return services.paths.show(std::move(request)); }},
     {GatewayRequest::kListAccounts, Needs::session, verb::read_accounts, "read_accounts", Leaves::once, "accounts",
      [](GatewayServices& services, RequestPointer request) { return services.accounts.list(std::move(request)); }},
     {GatewayRequest::kGetAccount, Needs::session, verb::read_accounts, "read_account", Leaves::by_use_case, "",
@@ -454,6 +458,17 @@ bool GatewayEndpoint::State::take_notice(const GatewayRequest& request) {
                 return true;
             }
             record_refused_connection(services.context, {}, said.code(), {}, source_text(said.source()), said.count());
+            return true;
+        }
+        case GatewayRequest::kReportListeners: {
+            const auto& said = request.report_listeners();
+            const auto is_endpoint = [](const std::string& text) { return config::parse_endpoint(text).has_value(); };
+            if (!request.handle().empty() || said.https_size() + said.metrics_size() > kListenersMax ||
+                !std::ranges::all_of(said.https(), is_endpoint) || !std::ranges::all_of(said.metrics(), is_endpoint)) {
+                odd();
+                return true;
+            }
+            services.paths.heard(said);
             return true;
         }
         default: return false;

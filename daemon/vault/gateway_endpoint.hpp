@@ -22,6 +22,7 @@
 #include "daemon/vault/budgets.hpp"
 #include "daemon/vault/exchange.hpp"
 #include "daemon/vault/handles.hpp"
+#include "daemon/vault/paths.hpp"
 #include "daemon/vault/requests.hpp"
 #include "daemon/vault/revocation.hpp"
 #include "daemon/vault/sessions.hpp"
@@ -42,6 +43,7 @@ struct GatewayServices {
     Requests& requests;
     AccountsService& accounts;
     EndedConnections& ended;
+    Paths& paths;
     std::function<boundary::StatusView()> status;
     std::function<bool()> ready;
     std::function<bool()> draining;

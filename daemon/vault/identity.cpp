@@ -28,6 +28,8 @@ bool names_its_account(const crypto::Certificate& certificate, const storage::Ac
            (subject.serial_number.empty() || account.person.empty() || subject.serial_number == account.person);
 }
 
+constexpr std::uint32_t kRevocationRetrySeconds = 300;
+
 }  // namespace
 
 Result<Standing> standing_of(const storage::ReadTransaction& transaction, const crypto::Certificate& enrolled,
@@ -59,6 +61,9 @@ Result<Standing> standing_of(const storage::ReadTransaction& transaction, const 
     }
     if (revocations.is_revoked(enrolled)) {
         return Standing{problem("XF-1003")};
+    }
+    if (revocations.is_unknown(enrolled, now)) {
+        return Standing{problem("XF-1026", {}, kRevocationRetrySeconds)};
     }
     if (!names_its_account(enrolled, account)) {
         return Standing{problem("XF-1013")};

@@ -17,7 +17,7 @@ namespace xinfu::vault {
 
 // The principal, or the problem every request of this certificate meets: XF-1001 unknown, XF-1002 expired, XF-1003
 // revoked, XF-1004 disabled, XF-1011 not valid yet, XF-1019 the account's own time is over, XF-1013 the certificate
-// names another unit than its account.
+// names another unit than its account, XF-1026 nobody knows whether it was revoked.
 using Standing = std::variant<Principal, boundary::Problem>;
 
 // `enrolled` is the certificate as stored at enrolment, `account` whose it was then. Errors: storage::Errc.

@@ -49,6 +49,8 @@ constexpr std::chrono::seconds kRevocationLook{20};  // a revoked certificate st
 constexpr std::chrono::seconds kCountedFlush{5};
 constexpr std::chrono::minutes kUploadsLook{10};
 constexpr std::chrono::minutes kRequestsLook{5};
+constexpr std::chrono::seconds kPathsLook{1};
+constexpr std::chrono::hours kCertificatesLook{1};
 constexpr std::chrono::seconds kStatusLine{5};
 constexpr std::chrono::seconds kBacklogLook{1};
 constexpr std::chrono::milliseconds kLedgerWatch{100};
@@ -122,7 +124,8 @@ int run(int argc, char** argv) {
     ::mallopt(M_TOP_PAD, 1 << 20);
     try {
         const bool supervised = static_cast<bool>(arguments.control);
-        const config::Config config = read_configuration(arguments);
+        config::Config config = read_configuration(arguments);
+        const config::Paths declared = config::paths_of(config);
         if (!supervised && ::chdir(config.state.c_str()) != 0) {
             throw CannotStart("the state directory " + config.state + " cannot be entered");
         }
@@ -174,7 +177,7 @@ int run(int argc, char** argv) {
                         metrics,     counted_leaves, dial_inspector};
 
         Handles handles;
-        Revocations revocations;
+        Revocations revocations{std::chrono::hours{config.vault.revocation_grace_hours}};
         Sessions sessions;
         Intake intake(context, revocations, store.certificates);
         Uploads uploads(context, [&intake](ExchangePointer exchange) { return intake.accept(std::move(exchange)); });
@@ -185,7 +188,13 @@ int run(int argc, char** argv) {
         intake.on_leftovers = [&sweep] { sweep.wake(); };
         uploads.on_leftovers = [&sweep] { sweep.wake(); };
         ClockWatch clock_watch(context, *clock);
-        const Status status(context, revocations, damage, clock_watch, store.log_key,
+        Paths paths(context, declared);
+        CertificateWatch certificates(context, store.certificates, [&service](const std::string& line) {
+            boundary::LogFields fields;
+            fields.code = "XF-1027";
+            service.log(Level::warning, line, fields);
+        });
+        const Status status(context, revocations, damage, clock_watch, paths, certificates, store.log_key,
                             [&delivery] { return delivery.links(); });
         bool ready = false;
         bool draining = false;
@@ -197,6 +206,7 @@ int run(int argc, char** argv) {
         Requests requests(context, sessions, revocations, store.certificates.anchors, approved_files,
                           [&store](const storage::UnitKeys& keys) { store.keys->add_units(keys); });
         EndedConnections ended_connections;
+        requests.on_paths = [&paths] { paths.changed(); };
         AccountsService accounts(context, handles, sessions, revocations, ended_connections);
         accounts.on_leftovers = [&sweep] { sweep.wake(); };
         GatewayServices services{context,
@@ -209,6 +219,7 @@ int run(int argc, char** argv) {
                                  requests,
                                  accounts,
                                  ended_connections,
+                                 paths,
                                  [&status] { return status.view(); },
                                  [&] {
                                      status.measure(ready && !draining);
@@ -299,6 +310,10 @@ int run(int argc, char** argv) {
             co_await std::move(taking);
             auto looking = revocations.look(context, store.certificates.anchors, "revocation");
             co_await std::move(looking);
+            auto adopting = paths.start();
+            if (const auto adopted = co_await std::move(adopting); !adopted) {
+                throw CannotStart("the paths: " + adopted.error().message());
+            }
             auto telling = tell_of(context, "start", policies.current()->digest);
             co_await std::move(telling);
             auto looking_at_clock = clock_watch.look();
@@ -350,6 +365,30 @@ int run(int argc, char** argv) {
                     co_await std::move(looking);
                 }
                 auto waiting = pause(kClockWatch);
+                co_await std::move(waiting);
+            }
+        };
+        const auto check_paths = [&]() -> asio::awaitable<void> {
+            for (;;) {
+                if (ready && !draining && paths.check_is_due()) {
+                    auto checking = paths.check();
+                    static_cast<void>((co_await std::move(checking)).has_value());  // else at the next look
+                    if (const auto alarm = paths.alarm()) {
+                        boundary::LogFields fields;
+                        fields.code = alarm->code();
+                        service.log(Level::warning, "paths differ from the approved ones: xinfu paths show", fields);
+                    }
+                }
+                auto waiting = pause(kPathsLook);
+                co_await std::move(waiting);
+            }
+        };
+        const auto watch_certificates = [&]() -> asio::awaitable<void> {
+            for (;;) {
+                if (ready && !draining) {
+                    static_cast<void>(certificates.look().has_value());  // else at the next look
+                }
+                auto waiting = pause(ready ? std::chrono::seconds(kCertificatesLook) : kPathsLook);
                 co_await std::move(waiting);
             }
         };
@@ -450,6 +489,8 @@ int run(int argc, char** argv) {
         spawn(look_for_revocations());
         spawn(expire_uploads());
         spawn(flush_counted());
+        spawn(check_paths());
+        spawn(watch_certificates());
         spawn(show_status());
         spawn(watch_backlog());
         spawn(watch_ledger());

@@ -5,6 +5,7 @@
 #include "crypto/canonical_json.hpp"
 #include "daemon/vault/account_change.hpp"
 #include "daemon/vault/approved_file.hpp"
+#include "daemon/vault/paths.hpp"
 #include "daemon/vault/policy_change.hpp"
 #include "daemon/vault/unmasking.hpp"
 
@@ -31,7 +32,7 @@ bool is_reason(const std::string& text) {
 // The verb that lets somebody decide on requests for this act.
 std::string_view deciding_verb(std::string_view act) {
     return act == policies::act::account                                   ? verb::decide_account
-           : act == policies::act::policy                                  ? verb::decide_policy
+           : act == policies::act::policy || act == policies::act::paths   ? verb::decide_policy
            : act == policies::act::submit || act == policies::act::correct ? verb::decide_submission
            : act == policies::act::unmask                                  ? verb::decide_unmasking
                                                                            : std::string_view{};
@@ -41,6 +42,7 @@ std::string_view deciding_verb(std::string_view act) {
 std::string_view requesting_verb(std::string_view act) {
     return act == policies::act::account  ? verb::request_account
            : act == policies::act::policy ? verb::request_policy
+           : act == policies::act::paths  ? verb::request_policy
            : act == policies::act::unmask ? verb::request_unmasking
                                           : std::string_view{};
 }
@@ -93,6 +95,7 @@ std::string change_json(const ApprovalRequest& row, std::string_view node) {
            : row.has_policy()     ? policy_change_json(row.policy(), node)
            : row.has_submission() ? submission_change_json(row.submission(), row.act(), node)
            : row.has_unmask()     ? unmask_change_json(row.unmask(), node)
+           : row.has_paths()      ? paths_change_json(row.paths(), node)
                                   : std::string();
 }
 

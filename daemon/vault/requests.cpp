@@ -146,6 +146,11 @@ Result<RequestView> Requests::view(const storage::ReadTransaction& transaction, 
         return described ? Result<RequestView>(std::move(view))
                          : Result<RequestView>(boost::system::in_place_error, described.error());
     }
+    if (row.has_paths() && row.state() == ApprovalRequest::OPEN) {
+        const auto described = describe_paths_differences(transaction, row.paths(), view);
+        return described ? Result<RequestView>(std::move(view))
+                         : Result<RequestView>(boost::system::in_place_error, described.error());
+    }
     if (!row.has_account()) {
         return view;
     }
@@ -198,6 +203,21 @@ asio::awaitable<Result<Requests::Problems>> Requests::make_change(const boundary
             co_return Problems{std::move(*defect)};
         }
         *row.mutable_account() = std::get<storage::rows::AccountChange>(std::move(*change));
+        co_return Problems{};
+    }
+    if (asked.act() == policies::act::paths) {
+        const auto snapshot = context_.ledger.engine().snapshot();
+        if (!snapshot) {
+            co_return snapshot.error();
+        }
+        auto change = make_paths_change(**snapshot, asked.paths(), context_.node);
+        if (!change) {
+            co_return change.error();
+        }
+        if (auto* defect = std::get_if<Problem>(&*change)) {
+            co_return Problems{std::move(*defect)};
+        }
+        *row.mutable_paths() = std::get<storage::rows::PathsChange>(std::move(*change));
         co_return Problems{};
     }
     if (asked.act() == policies::act::unmask) {

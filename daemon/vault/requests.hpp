@@ -17,6 +17,7 @@
 #include "daemon/vault/context.hpp"
 #include "daemon/vault/exchange.hpp"
 #include "daemon/vault/keys.hpp"
+#include "daemon/vault/paths.hpp"
 #include "daemon/vault/policy_change.hpp"
 #include "daemon/vault/revocation.hpp"
 #include "daemon/vault/sessions.hpp"
@@ -40,6 +41,8 @@ public:
           anchors_(anchors),
           files_(files),
           on_units_(std::move(on_units)) {}
+
+    std::function<void()> on_paths = [] {};  // others were approved
 
     asio::awaitable<void> open(ExchangePointer exchange);
     asio::awaitable<void> list(ExchangePointer exchange);

@@ -152,17 +152,21 @@ Result<void> Revocations::load(const storage::ReadTransaction& transaction) {
     return Result<void>{};
 }
 
+std::shared_ptr<const Revocations::List> Revocations::list_of(const crypto::Certificate& certificate) const {
+    const std::scoped_lock held(lock_);
+    const auto found = lists_.find(crypto::sha256(certificate.issuer()));
+    return found == lists_.end() ? nullptr : found->second;
+}
+
 bool Revocations::is_revoked(const crypto::Certificate& certificate) const {
-    std::shared_ptr<const List> list;
-    {
-        const std::scoped_lock held(lock_);
-        const auto found = lists_.find(crypto::sha256(certificate.issuer()));
-        if (found == lists_.end()) {
-            return false;
-        }
-        list = found->second;
-    }
-    return list->serials.contains(certificate.serial());
+    const auto list = list_of(certificate);
+    return list && list->serials.contains(certificate.serial());
+}
+
+bool Revocations::is_unknown(const crypto::Certificate& certificate, storage::Milliseconds now) const {
+    const auto list = list_of(certificate);
+    return list && list->next_update_s != 0 &&
+           now > storage::Milliseconds(std::chrono::seconds(list->next_update_s)) + grace_;
 }
 
 void Revocations::take(List list) {

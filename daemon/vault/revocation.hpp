@@ -3,10 +3,11 @@
 // never gives way to an older one of the same issuer.
 //
 // Sources: RFC 5280 section 5.
-// Threads: is_revoked() on any thread; the rest on the vault's `io`.
+// Threads: is_revoked() and is_unknown() on any thread; the rest on the vault's `io`.
 // Trust:   files and the inspector's words are claims until verify_revocation_list() agreed.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -30,11 +31,18 @@ public:
         std::set<Bytes> serials;         // INTEGER contents
     };
 
+    // `grace`: how long after its next update was due a list is still relied on, with an alarm.
+    explicit Revocations(std::chrono::seconds grace = std::chrono::hours{168}) : grace_(grace) {}
+
     // What was verified and stored before. Errors: storage::Errc.
     Result<void> load(const storage::ReadTransaction& transaction);
 
     // Whether `certificate` is on its issuer's newest list. Without a list nothing is revoked.
     bool is_revoked(const crypto::Certificate& certificate) const;
+
+    // Whether its issuer's list is too old to rely on: then nobody knows whether it was taken back, and it counts for
+    // nothing (XF-1026). Without a list there is nothing that could be too old.
+    bool is_unknown(const crypto::Certificate& certificate, storage::Milliseconds now) const;
 
     // Takes a verified list, unless a newer one of its issuer is there already.
     void take(List list);
@@ -48,6 +56,9 @@ public:
     asio::awaitable<void> look(Context& context, const std::vector<crypto::Certificate>& anchors, std::string folder);
 
 private:
+    std::shared_ptr<const List> list_of(const crypto::Certificate& certificate) const;  // null: none
+
+    std::chrono::seconds grace_;
     mutable std::mutex lock_;
     std::map<crypto::Digest, std::shared_ptr<const List>> lists_;  // by SHA-256 of the issuer
     std::map<std::string, crypto::Digest> seen_;                   // file -> digest of its bytes; `io` only

@@ -102,6 +102,9 @@ boundary::Problem problem_of_standing(const boundary::Problem& standing) {
     if (standing.code() == "XF-1003") {
         return problem("XF-3014");
     }
+    if (standing.code() == "XF-1026") {
+        return standing;
+    }
     return problem("XF-3012");
 }
 

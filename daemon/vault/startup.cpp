@@ -12,6 +12,7 @@
 #include "daemon/boundary/gateway.pb.h"
 #include "daemon/boundary/packet.hpp"
 #include "daemon/config/loader.hpp"
+#include "daemon/vault/paths.hpp"
 #include "storage/error.hpp"
 
 namespace xinfu::vault {
@@ -82,7 +83,7 @@ std::shared_ptr<const crypto::KeyWrapper> read_key_wrapping_key(boundary::Descri
     return std::make_shared<const crypto::KeyWrapper>(key.view().first(kKeySizeBytes));
 }
 
-Store open_store(const config::Config& config, std::shared_ptr<const crypto::KeyWrapper> key_wrapper,
+Store open_store(config::Config& config, std::shared_ptr<const crypto::KeyWrapper> key_wrapper,
                  std::shared_ptr<const storage::Clock> clock, std::function<void(std::uint64_t)> after_batch,
                  const storage::OnDamage& on_damage, const storage::OnFailure& on_failure) {
     Store store;
@@ -99,6 +100,9 @@ Store open_store(const config::Config& config, std::shared_ptr<const crypto::Key
     std::shared_ptr<const crypto::NoteSigner> signer;
     {
         const auto snapshot = must(engine->snapshot(), "the store");
+        if (const auto approved = must(storage::find_approved_paths(*snapshot), "the approved paths")) {
+            config::set_paths(config, from_row(approved->paths()));
+        }
         auto node_keys = must(storage::load_node_keys(*snapshot, wrapper), "the node's keys");
         signer = std::make_shared<const crypto::NoteSigner>(
             must(crypto::NoteSigner::from_seed(config.node + "/log", node_keys.log_seed.view()), "the log's key"));
@@ -150,6 +154,7 @@ Welcomes gateway_welcomes(const config::Config& config, const NodeCertificates& 
     boundary::GatewayWelcome welcome;
     welcome.set_node(config.node);
     welcome.set_version(std::string(boundary::version()));
+    welcome.set_tls12(config.gateway.tls12);
     add_chain(welcome, certificates.tls);
     for (const auto& anchor : certificates.anchors) {
         welcome.add_trust_anchors(anchor.der().data(), anchor.der().size());

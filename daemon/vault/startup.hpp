@@ -35,8 +35,9 @@ struct Store {
     std::unique_ptr<storage::Ledger> ledger;
 };
 // Opens everything in the current directory, the state directory. Units enrolled without a key get one. What was
-// never finished is removed. `after_batch`: as Ledger::Options.
-Store open_store(const config::Config& config, std::shared_ptr<const crypto::KeyWrapper> key_wrapper,
+// never finished is removed. The configuration's paths become the approved ones, if there are any (paths.hpp).
+// `after_batch`: as Ledger::Options.
+Store open_store(config::Config& config, std::shared_ptr<const crypto::KeyWrapper> key_wrapper,
                  std::shared_ptr<const storage::Clock> clock, std::function<void(std::uint64_t)> after_batch,
                  const storage::OnDamage& on_damage, const storage::OnFailure& on_failure);
 

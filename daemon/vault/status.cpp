@@ -13,11 +13,14 @@
 namespace xinfu::vault {
 
 Status::Status(Context& context, const Revocations& revocations, const Damage& damage, const ClockWatch& clock,
-               std::string log_key, std::function<std::vector<boundary::LinkView>()> links)
+               const Paths& paths, const CertificateWatch& certificates, std::string log_key,
+               std::function<std::vector<boundary::LinkView>()> links)
     : context_(context),
       revocations_(revocations),
       damage_(damage),
       clock_(clock),
+      paths_(paths),
+      certificates_(certificates),
       log_key_(std::move(log_key)),
       links_(std::move(links)),
       started_(context.clock.now()) {}
@@ -53,6 +56,9 @@ boundary::StatusView Status::view() const {
     if (clock_.is_wrong()) {
         *view.add_warnings() = problem("XF-9004");
     }
+    if (auto alarm = paths_.alarm()) {
+        *view.add_warnings() = std::move(*alarm);
+    }
     const auto now_s =
         std::chrono::duration_cast<std::chrono::seconds>(context_.clock.now().time_since_epoch()).count();
     if (revocations_.overdue(now_s) > 0) {
@@ -64,7 +70,12 @@ boundary::StatusView Status::view() const {
     if (!complete || !*complete) {
         *view.add_warnings() = problem(complete ? "XF-2004" : "XF-9001");
     }
-    view.set_state(view.warnings_size() == 0 ? "ready" : "degraded");
+    const int degrading = view.warnings_size();
+    if (auto warning = certificates_.warning()) {
+        *view.add_warnings() = std::move(*warning);
+    }
+    // A month is time enough: until the last week it is only told.
+    view.set_state(degrading == 0 && !certificates_.is_urgent() ? "ready" : "degraded");
     return view;
 }
 

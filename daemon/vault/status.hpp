@@ -8,9 +8,11 @@
 #include <vector>
 
 #include "daemon/boundary/gateway.pb.h"
+#include "daemon/vault/certificate_watch.hpp"
 #include "daemon/vault/clock_watch.hpp"
 #include "daemon/vault/context.hpp"
 #include "daemon/vault/damage.hpp"
+#include "daemon/vault/paths.hpp"
 #include "daemon/vault/revocation.hpp"
 
 namespace xinfu::vault {
@@ -19,7 +21,8 @@ class Status {
 public:
     // `links` answers the state of every route.
     Status(Context& context, const Revocations& revocations, const Damage& damage, const ClockWatch& clock,
-           std::string log_key, std::function<std::vector<boundary::LinkView>()> links);
+           const Paths& paths, const CertificateWatch& certificates, std::string log_key,
+           std::function<std::vector<boundary::LinkView>()> links);
 
     boundary::StatusView view() const;
     // "ready, 1204 log entries, 3 parcels waiting"
@@ -32,6 +35,8 @@ private:
     const Revocations& revocations_;
     const Damage& damage_;
     const ClockWatch& clock_;
+    const Paths& paths_;
+    const CertificateWatch& certificates_;
     std::string log_key_;
     std::function<std::vector<boundary::LinkView>()> links_;
     storage::Milliseconds started_;

@@ -96,6 +96,7 @@ private:
             welcome.add_trust_anchors(std::string(as_text(anchor)));
         }
         welcome.set_node("city");
+        welcome.set_tls12(true);
         (void)channel.send(welcome).has_value();
     }
 

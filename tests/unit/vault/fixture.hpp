@@ -440,6 +440,7 @@ public:
           uploads_(context, [this](ExchangePointer exchange) { return services_.accept_submission(exchange); }),
           approved_files_(context, certificates_),
           requests_(context, sessions, revocations, anchors_, approved_files_, [](const storage::UnitKeys&) {}),
+          paths_(context, config::paths_of(context.config)),
           accounts_(context, handles, sessions, revocations, ended_connections_),
           services_{context,
                     handles,
@@ -457,6 +458,7 @@ public:
                     requests_,
                     accounts_,
                     ended_connections_,
+                    paths_,
                     [] { return boundary::StatusView{}; },
                     [] { return true; },
                     [] { return false; }} {
@@ -502,6 +504,7 @@ private:
     ApprovedFiles approved_files_;
     Requests requests_;
     EndedConnections ended_connections_;
+    Paths paths_;
     AccountsService accounts_;
     GatewayServices services_;
     std::unique_ptr<boundary::BlockingChannel> ours_;
