@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "policies/pack.hpp"
+#include "policies/password_policy.hpp"
 
 namespace xinfu::policies {
 
@@ -62,7 +63,8 @@ struct Role {
     std::string title_zh;
     std::string kind;  // machine, person, platform
     std::vector<Grant> grants;
-    bool unmasked = false;  // sees personal fields as they are
+    bool unmasked = false;       // sees personal fields as they are
+    bool administrator = false;  // under the stricter rule of passwords
 };
 
 // How an approval is given: by a password typed again for one digest, or by a signature over it, which not even an
@@ -89,6 +91,7 @@ struct AccessPolicy {
     std::vector<Role> roles;
     std::vector<std::vector<std::string>> exclusions;  // no natural person may hold two of one set
     std::vector<ApprovalRule> approvals;               // an act without a rule cannot be requested
+    PasswordRules passwords;
 
     const Role* find(std::string_view role) const;
     const ApprovalRule* approval_of(std::string_view act) const;
@@ -116,6 +119,10 @@ Conflict find_conflict(const AccessPolicy& policy, std::span<const std::string> 
 
 // Does any of the roles see personal fields as they are?
 bool sees_unmasked(const AccessPolicy& policy, std::span<const std::string> roles);
+
+// The rule of passwords for whoever holds these roles: the stricter one for an administrator, and for whoever sees
+// personal fields as they are. A role that the pack does not have counts as an administrator's.
+const PasswordPolicy& password_policy_of(const AccessPolicy& policy, std::span<const std::string> roles);
 
 std::string_view name(Scope scope);
 bool parse_scope(std::string_view text, Scope& scope);
