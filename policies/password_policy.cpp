@@ -1,9 +1,6 @@
 #include "policies/password_policy.hpp"
 
 #include <algorithm>
-#include <array>
-
-#include "policies/text.hpp"
 
 namespace xinfu::policies {
 namespace {
@@ -19,17 +16,6 @@ constexpr PasswordParameter kParameters[] = {
     {"idle_minutes", &PasswordPolicy::idle_minutes, 1, 30, false},
     {"session_hours", &PasswordPolicy::session_hours, 1, 12, false},
 };
-
-std::uint32_t count_classes(std::string_view password) {
-    std::array<bool, 4> seen{};
-    for (const char byte : password) {
-        const bool small = byte >= 'a' && byte <= 'z';
-        const bool capital = byte >= 'A' && byte <= 'Z';
-        const bool digit = byte >= '0' && byte <= '9';
-        seen[small ? 0 : capital ? 1 : digit ? 2 : 3] = true;
-    }
-    return static_cast<std::uint32_t>(std::ranges::count(seen, true));
-}
 
 }  // namespace
 
@@ -54,20 +40,6 @@ bool is_allowed(const PasswordPolicy& policy) {
         const auto value = policy.*parameter.value;
         return value >= parameter.least && value <= parameter.most;
     });
-}
-
-std::optional<PasswordFault> find_fault(const PasswordPolicy& policy, std::string_view password,
-                                        std::span<const std::string> own_words) {
-    if (count_characters(password) < policy.characters_min) {
-        return PasswordFault{"XF-1010", {std::to_string(policy.characters_min)}};
-    }
-    if (count_classes(password) < policy.classes_min) {
-        return PasswordFault{"XF-1023", {std::to_string(policy.classes_min)}};
-    }
-    if (guess_bits(password, own_words) < policy.guess_bits_min) {
-        return PasswordFault{"XF-1024"};
-    }
-    return std::nullopt;
 }
 
 }  // namespace xinfu::policies

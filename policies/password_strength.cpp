@@ -1,10 +1,13 @@
-// How many guesses a password withstands: zxcvbn, whose dictionaries are in the library, and the words below.
+// What a password is worth: zxcvbn, whose dictionaries are in the library, and the words below. A file of its own,
+// since only programs that look at passwords carry the library.
 #include <algorithm>
+#include <array>
 #include <iterator>
 
 #include <zxcvbn.h>
 
 #include "policies/password_policy.hpp"
+#include "policies/text.hpp"
 
 namespace xinfu::policies {
 namespace {
@@ -40,6 +43,17 @@ std::string_view cut(std::string_view text, std::size_t size_max) {
     return text.substr(0, size_max);
 }
 
+std::uint32_t count_classes(std::string_view password) {
+    std::array<bool, 4> seen{};
+    for (const char byte : password) {
+        const bool small = byte >= 'a' && byte <= 'z';
+        const bool capital = byte >= 'A' && byte <= 'Z';
+        const bool digit = byte >= '0' && byte <= '9';
+        seen[small ? 0 : capital ? 1 : digit ? 2 : 3] = true;
+    }
+    return static_cast<std::uint32_t>(std::ranges::count(seen, true));
+}
+
 }  // namespace
 
 double guess_bits(std::string_view password, std::span<const std::string> own_words) {
@@ -54,6 +68,20 @@ double guess_bits(std::string_view password, std::span<const std::string> own_wo
     words.push_back(nullptr);
     const std::string estimated{cut(password, kPasswordEstimatedBytes)};  // ends with a zero, as does what has one
     return ::ZxcvbnMatch(estimated.c_str(), words.data(), nullptr);
+}
+
+std::optional<PasswordFault> find_fault(const PasswordPolicy& policy, std::string_view password,
+                                        std::span<const std::string> own_words) {
+    if (count_characters(password) < policy.characters_min) {
+        return PasswordFault{"XF-1010", {std::to_string(policy.characters_min)}};
+    }
+    if (count_classes(password) < policy.classes_min) {
+        return PasswordFault{"XF-1023", {std::to_string(policy.classes_min)}};
+    }
+    if (guess_bits(password, own_words) < policy.guess_bits_min) {
+        return PasswordFault{"XF-1024"};
+    }
+    return std::nullopt;
 }
 
 }  // namespace xinfu::policies

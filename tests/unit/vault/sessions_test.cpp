@@ -77,6 +77,11 @@ protected:
         request.mutable_list_catalogs();
         return gateway_->ask(request).problem().code();
     }
+    void set_back(std::chrono::milliseconds time) {
+        clock_->advance(-time);
+        EXPECT_EQ(code_of(kGood), "XF-2009") << "the budget of acts is spent for a minute then";
+        clock_->advance(minutes(2));
+    }
     storage::Person person(std::string number) {
         const auto snapshot = must(ledger_->engine().snapshot());
         return *must(storage::find_person(*snapshot, keys_->index(), number));
@@ -176,7 +181,7 @@ TEST_F(SessionsTest, AClockThatWasSetBackLocksNobodyForLonger) {
     for (int i = 0; i < 5; ++i) {
         EXPECT_EQ(code_of("wrong"), "XF-1007");
     }
-    clock_->advance(-hours(24 * 365));
+    set_back(hours(40));
     EXPECT_TRUE(log_in(kGood).has_session());
 }
 
@@ -200,7 +205,7 @@ TEST_F(SessionsTest, AnExpiredPasswordStaysSoWhenTheClockIsSetBack) {
     ASSERT_TRUE(log_in(kGood).has_session());
     clock_->advance(days(91));
     EXPECT_EQ(code_of(kGood), "XF-1021");
-    clock_->advance(-days(91));
+    set_back(days(91));
     EXPECT_EQ(code_of(kGood), "XF-1021");
     EXPECT_TRUE(log_in(kGood, kOther).has_session());
 }
@@ -223,7 +228,7 @@ TEST_F(SessionsTest, WarnsInTheLastFourteenDays) {
     clock_->advance(days(2));
     const GatewayReply warned = log_in(kGood);
     EXPECT_TRUE(warned.session().password_change_needed());
-    EXPECT_EQ(warned.session().password_days_left(), 12U);
+    EXPECT_EQ(warned.session().password_days_left(), 13U);
     EXPECT_FALSE(log_in(kGood, kOther).session().has_password_days_left());
 }
 
