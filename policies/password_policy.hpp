@@ -62,13 +62,13 @@ struct PasswordFault {
 };
 
 // Why this new password cannot be taken, whatever came before it; absent: it can. `own_words` are what others know of
-// the person: account, name, phone, unit and so on. At most some 20 ms of work: not on a thread that others wait for.
+// the person: account, name, phone, unit and so on. At most some 40 ms of work: not on a thread that others wait for.
 std::optional<PasswordFault> find_fault(const PasswordPolicy& policy, std::string_view password,
                                         std::span<const std::string> own_words);
 
-// Of a longer password only so much is estimated, which is never more than the whole is worth: the estimate's time
-// grows with the square of the length.
-inline constexpr std::size_t kPasswordEstimatedBytes = 100;
+// Of a longer password only so much is estimated, which is never more than the whole is worth: the time grows with the
+// fifth power of the length for digits that alternate, to a second for 100 bytes.
+inline constexpr std::size_t kPasswordEstimatedBytes = 40;
 // log2 of the guesses that the password withstands.
 double guess_bits(std::string_view password, std::span<const std::string> own_words);
 
