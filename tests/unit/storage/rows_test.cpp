@@ -1,4 +1,6 @@
 // Rows above the engine: names, records in sealed blocks, parcels and gaps. UP-07 (ordered, idempotent), BAK-04.
+#include <tuple>
+
 #include <gtest/gtest.h>
 
 #include "storage/accounts.hpp"

@@ -1,4 +1,7 @@
 // Persons have two factors: their certificate and a password. ACC-01, ACC-04, ACC-05, ACC-06.
+#include <map>
+#include <optional>
+
 #include "tests/unit/vault/fixture.hpp"
 
 namespace xinfu::vault::test {
