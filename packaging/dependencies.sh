@@ -20,7 +20,7 @@ mkdir -p "$cache"
 packages=(
   build-essential g++ cmake ninja-build ccache pkg-config python3 dpkg-dev
   liblmdb-dev libprotobuf-dev protobuf-compiler libyaml-cpp-dev libsystemd-dev libseccomp-dev
-  libicu-dev libcli11-dev libre2-dev libcsv-dev libexpat1-dev libzip-dev
+  libicu-dev libcli11-dev libre2-dev libcsv-dev libexpat1-dev libzip-dev libzxcvbn-dev
   libgtest-dev libbenchmark-dev
   curl openssl ca-certificates golang-go golang-golang-x-mod-dev python3-openpyxl
   default-jdk-headless libbcpkix-java

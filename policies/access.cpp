@@ -70,6 +70,9 @@ void read_role(PackReader& reader, const YAML::Node& node, AccessPolicy& policy)
         bool unmasked = false;
         reader.boolean(flag, "unmasked", unmasked);
     }
+    if (const auto flag = map.optional("administrator"); flag.IsDefined()) {
+        reader.boolean(flag, "administrator", role.administrator);
+    }
     if (const auto grants = map.required("grants"); grants.IsDefined() && reader.sequence(grants, "grants", 100)) {
         for (const auto& grant : grants) {
             read_grant(reader, grant, role);
@@ -112,6 +115,52 @@ void read_approval(PackReader& reader, const YAML::Node& node, AccessPolicy& pol
         reader.mistake(node, "the approval of " + rule.act + " is described twice");
     }
     policy.approvals.push_back(std::move(rule));
+}
+
+// Answers false after a mistake.
+bool read_password_policy(PackReader& reader, const YAML::Node& node, std::string_view what, PasswordPolicy& policy) {
+    MapReader map{reader, node, what};
+    bool good = true;
+    for (const auto& parameter : password_parameters()) {
+        const auto number = map.required(parameter.key);
+        std::int64_t value = 0;
+        good =
+            number.IsDefined() && reader.number(number, parameter.key, parameter.least, parameter.most, value) && good;
+        policy.*parameter.value = static_cast<std::uint32_t>(value);
+    }
+    return good;
+}
+
+// Whoever may do one of these rules over others, and is an administrator whatever the role is called.
+constexpr std::string_view kRules[] = {verb::request_account, verb::disable_account, verb::request_policy,
+                                       verb::decide_policy};
+
+void read_passwords(PackReader& reader, const YAML::Node& node, AccessPolicy& policy) {
+    MapReader map{reader, node, "passwords"};
+    const auto persons = map.required("persons");
+    const auto administrators = map.required("administrators");
+    bool good = persons.IsDefined() && read_password_policy(reader, persons, "persons", policy.passwords.persons);
+    good = administrators.IsDefined() &&
+           read_password_policy(reader, administrators, "administrators", policy.passwords.administrators) && good;
+    if (good) {
+        for (const auto key : weaker_parameters(policy.passwords.administrators, policy.passwords.persons)) {
+            reader.mistake(administrators[std::string{key}],
+                           "administrators: " + std::string{key} + " is weaker than that of persons");
+        }
+    }
+    std::int64_t days = 0;
+    if (const auto number = map.required("unused_days"); number.IsDefined()) {
+        reader.number(number, "unused_days", 1, kUnusedDaysMax, days);
+    }
+    policy.passwords.unused_days = static_cast<std::uint32_t>(days);
+    for (const auto& role : policy.roles) {
+        const bool rules = std::ranges::any_of(
+            role.grants, [](const Grant& grant) { return std::ranges::find(kRules, grant.verb) != std::end(kRules); });
+        if (role.kind == "person" && rules && !role.administrator) {
+            reader.mistake(
+                node, "the role " + role.name + " may change accounts or policies: it needs \"administrator: true\"");
+        }
+    }
 }
 
 }  // namespace
@@ -199,6 +248,9 @@ Loaded<AccessPolicy> load_access(std::string_view yaml) try {
                 read_approval(reader, rule, policy);
             }
         }
+        if (const auto passwords = map.optional("passwords"); passwords.IsDefined()) {
+            read_passwords(reader, passwords, policy);
+        }
     }
     if (reader.failed()) {
         return {std::nullopt, reader.take()};
@@ -240,6 +292,15 @@ Conflict find_conflict(const AccessPolicy& policy, std::span<const std::string> 
         }
     }
     return {};
+}
+
+const PasswordPolicy& password_policy_of(const AccessPolicy& policy, std::span<const std::string> roles) {
+    const bool strict = std::ranges::any_of(roles, [&](const std::string& held) {
+        const Role* role = policy.find(held);
+        return role == nullptr || role->administrator ||
+               std::ranges::find(role->grants, verb::request_unmasking, &Grant::verb) != role->grants.end();
+    });
+    return strict ? policy.passwords.administrators : policy.passwords.persons;
 }
 
 }  // namespace xinfu::policies

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "policies/pack.hpp"
+#include "policies/password_policy.hpp"
 
 namespace xinfu::policies {
 
@@ -86,6 +87,7 @@ struct Role {
     std::string title_zh;
     std::string kind;  // machine, person, platform
     std::vector<Grant> grants;
+    bool administrator = false;  // under the stricter rule of passwords
 };
 
 // How an approval is given: by a password typed again for one digest, or by a signature over it, which not even an
@@ -116,6 +118,7 @@ struct AccessPolicy {
     std::vector<Role> roles;
     std::vector<std::vector<std::string>> exclusions;  // no natural person may hold two of one set
     std::vector<ApprovalRule> approvals;               // an act without a rule cannot be requested
+    PasswordRules passwords;
 
     const Role* find(std::string_view role) const;
     const ApprovalRule* approval_of(std::string_view act) const;
@@ -140,6 +143,10 @@ struct Conflict {
     std::string second;
 };
 Conflict find_conflict(const AccessPolicy& policy, std::span<const std::string> roles);
+
+// The rule of passwords for whoever holds these roles: the stricter one for an administrator, and for whoever may ask
+// for personal fields as they are. A role that the pack does not have counts as an administrator's.
+const PasswordPolicy& password_policy_of(const AccessPolicy& policy, std::span<const std::string> roles);
 
 std::string_view name(Scope scope);
 bool parse_scope(std::string_view text, Scope& scope);

@@ -33,6 +33,9 @@ Result<void> write_row(WriteTransaction& transaction, Table table, ByteView key,
     return transaction.put(table, key, as_bytes(bytes));
 }
 
+// How long accounts were locked when rows said until when.
+constexpr std::int64_t kFormerLockMs = 30 * 60 * 1000;
+
 // Purpose first, so that no digest made under the same key for something else can be mistaken for this one.
 crypto::Digest person_key(ByteView index_key, std::string_view number) {
     Bytes message = to_bytes("person");
@@ -218,8 +221,20 @@ Result<std::optional<Person>> find_person(const ReadTransaction& transaction, By
         return std::optional<Person>{};
     }
     const rows::Person& found = **row;
-    return std::optional<Person>{Person{found.number(), found.account(), found.password_hash(), found.failures(),
-                                        found.locked_until_ms(), found.password_set_ms()}};
+    Person person;
+    person.number = found.number();
+    person.account = found.account();
+    person.password_hash = found.password_hash();
+    person.failures = found.failures();
+    person.locked_ms = found.locked_ms();
+    if (found.locked_ms() == 0 && found.locked_until_ms() != 0) {
+        person.locked_ms = found.locked_until_ms() - kFormerLockMs;
+    }
+    person.password_set_ms = found.password_set_ms();
+    person.former_hashes.assign(found.former_hashes().begin(), found.former_hashes().end());
+    person.last_login_ms = found.last_login_ms();
+    person.last_source = found.last_source();
+    return std::optional<Person>{std::move(person)};
 }
 
 Result<void> put_person(WriteTransaction& transaction, ByteView index_key, const Person& person) {
@@ -228,8 +243,13 @@ Result<void> put_person(WriteTransaction& transaction, ByteView index_key, const
     row.set_account(person.account);
     row.set_password_hash(person.password_hash);
     row.set_failures(person.failures);
-    row.set_locked_until_ms(person.locked_until_ms);
+    row.set_locked_ms(person.locked_ms);
     row.set_password_set_ms(person.password_set_ms);
+    for (const auto& hash : person.former_hashes) {
+        row.add_former_hashes(hash);
+    }
+    row.set_last_login_ms(person.last_login_ms);
+    row.set_last_source(person.last_source);
     return write_row(transaction, Table::persons, person_key(index_key, person.number), row);
 }
 

@@ -53,8 +53,11 @@ struct Person {
     std::string account;
     std::string password_hash;  // PHC string; empty until the first login
     std::uint32_t failures = 0;
-    std::int64_t locked_until_ms = 0;
-    std::int64_t password_set_ms = 0;
+    std::int64_t locked_ms = 0;              // UTC, when it was locked; 0: not
+    std::int64_t password_set_ms = 0;        // UTC, by the log's time
+    std::vector<std::string> former_hashes;  // PHC strings of the passwords before, the newest first
+    std::int64_t last_login_ms = 0;          // UTC, by the log's time; 0: never
+    std::string last_source;                 // address of the last login
 };
 
 Result<std::optional<Account>> find_account(const ReadTransaction& transaction, std::string_view id);

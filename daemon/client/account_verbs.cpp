@@ -170,12 +170,25 @@ Exit reject(const Options& options) {
 
 // ---- accounts ----
 
+// Of persons: when they last logged in.
+Text login_of(const json::object& account) {
+    if (!account.contains("last_login")) {
+        return {};
+    }
+    const std::string time = text_of(account, "last_login");
+    const json::value* unused = account.if_contains("unused");
+    const bool reported = unused != nullptr && unused->is_bool() && unused->get_bool();
+    return {"  last login " + (time.empty() ? std::string("never") : time) + (reported ? "  UNUSED" : ""),
+            "  上次登录 " + (time.empty() ? std::string("从未") : time) + (reported ? "  长期未用" : "")};
+}
+
 void say_account(const json::object& account) {
     const std::string line = text_of(account, "id") + "  " + text_of(account, "state") + "  " +
                              text_of(account, "kind") + "  " + text_of(account, "unit") + "  " +
                              text_of(account, "name") + "  " + joined(array_of(account, "roles")) + "  " +
                              text_of(account, "valid_until");
-    say({line, line});
+    const Text login = login_of(account);
+    say({line + login.en, line + login.zh});
     for (const json::value& value : array_of(account, "certificates")) {
         if (value.is_object()) {
             const json::object& certificate = value.get_object();

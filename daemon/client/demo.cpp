@@ -108,7 +108,7 @@ void Demo::make_identities(Authority& authority) {
         write_file(stem + ".pem", certificate.to_pem());
         std::string password;
         if (participant.person) {
-            password = to_hex(crypto::system_random().array<12>());
+            password = "Xf-" + to_hex(crypto::system_random().array<12>());  // three kinds of characters
         }
         identities_.emplace(participant.variable,
                             Identity{stem + ".pem", stem + ".key", password, std::move(certificate)});

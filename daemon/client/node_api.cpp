@@ -146,7 +146,13 @@ void NodeApi::open_session(const std::string& password, const std::string& new_p
     if (answer.status >= 400) {
         throw stop_for(answer);
     }
-    token_ = text_of(parse_answer(answer), "token");
+    const json::object opened = parse_answer(answer);
+    token_ = text_of(opened, "token");
+    if (const json::value* days = opened.if_contains("password_days_left"); days != nullptr && days->is_number()) {
+        const std::string left = json::serialize(*days);
+        note({"the password expires in " + left + " days; change it with: xinfu password set",
+              "口令将在 " + left + " 天后到期，请用 xinfu password set 更换"});
+    }
 }
 
 Answer NodeApi::ask(const std::string& method, const std::string& path, const std::string& body,

@@ -138,8 +138,11 @@ Exit set_password(const Options& options) {
     // The first login has no password before it.
     NodeOptions without = options.node;
     without.password_file.clear();
-    const std::string old =
-        options.node.password_file.empty() ? std::string() : read_password(options.node.password_file, {});
+    const bool asks = options.node.password_file.empty() && options.new_password_file.empty();
+    const Text present{"Present password (none at the first login): ", "当前口令（首次登录留空）："};
+    const std::string old = options.node.password_file.empty() && !asks
+                                ? std::string()
+                                : read_password(options.node.password_file, present);
     const Text prompt{"New password: ", "新口令："};
     const std::string fresh = read_password(options.new_password_file, prompt);
     if (options.new_password_file.empty() && fresh != read_password({}, {"New password again: ", "再次输入新口令："})) {

@@ -241,6 +241,10 @@ json::object account_object(const boundary::AccountView& view) {
                         {"valid_until", safe(view.valid_until())},
                         {"created", time_or_null(view.created_ms())},
                         {"approval", safe(view.approval())}};
+    if (view.has_last_login_ms()) {
+        object["last_login"] = time_or_null(view.last_login_ms());
+        object["unused"] = view.unused();
+    }
     if (view.certificates().empty()) {
         return object;
     }

@@ -340,10 +340,13 @@ Response render_status(const boundary::StatusView& view) {
 }
 
 Response render_session(const boundary::SessionOpened& session) {
-    auto response = json_response({{"token", safe(session.token())},
-                                   {"expires", time_or_null(session.expires_ms())},
-                                   {"password_change_needed", session.password_change_needed()}},
-                                  201);
+    json::object object{{"token", safe(session.token())},
+                        {"expires", time_or_null(session.expires_ms())},
+                        {"password_change_needed", session.password_change_needed()}};
+    if (session.has_password_days_left()) {
+        object["password_days_left"] = session.password_days_left();
+    }
+    auto response = json_response(object, 201);
     // "__Host-": only ever sent back to this very host, over TLS.
     response.headers.emplace_back("Set-Cookie",
                                   "__Host-xinfu=" + session.token() + "; Path=/; Secure; HttpOnly; SameSite=Strict");

@@ -180,6 +180,7 @@ Replies Packs::load_access(std::string_view yaml) {
         told->set_title(role.title);
         told->set_title_zh(role.title_zh);
         told->set_kind(role.kind);
+        told->set_administrator(role.administrator);
         for (const auto& grant : role.grants) {
             auto* granted = told->add_grants();
             granted->set_verb(grant.verb);
@@ -200,6 +201,11 @@ Replies Packs::load_access(std::string_view yaml) {
         approval->set_approvers(rule.approvers);
         approval->set_valid_hours(static_cast<std::uint32_t>(rule.valid.count()));
     }
+    for (const auto& parameter : policies::password_parameters()) {
+        policy->mutable_passwords()->add_persons(loaded.value->passwords.persons.*parameter.value);
+        policy->mutable_passwords()->add_administrators(loaded.value->passwords.administrators.*parameter.value);
+    }
+    policy->mutable_passwords()->set_unused_days(loaded.value->passwords.unused_days);
     if (reply.ByteSizeLong() > boundary::kPacketSizeBytesMax) {
         return mistakes({{0, 0, "too many grants"}});
     }

@@ -1,5 +1,6 @@
 #include "daemon/vault/accounts_service.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -63,6 +64,20 @@ Result<boundary::AccountView> AccountsService::view(const storage::ReadTransacti
     view.set_created_ms(account.created_ms);
     if (const auto request = storage::submission_id_from_bytes(account.approval)) {
         view.set_approval(storage::to_text(*request));
+    }
+    if (account.kind == storage::AccountKind::person) {
+        const auto person = storage::find_person(transaction, context_.keys.index(), account.person);
+        if (!person) {
+            return person.error();
+        }
+        const auto login_ms = *person ? (*person)->last_login_ms : 0;
+        view.set_last_login_ms(login_ms);
+        // Before last logins were kept, setting a password was one.
+        const auto used_ms = std::max({login_ms, *person ? (*person)->password_set_ms : 0, account.created_ms});
+        const auto unused =
+            std::max(now, context_.ledger.last_time()).time_since_epoch() - std::chrono::milliseconds{used_ms};
+        view.set_unused(!account.disabled && !over &&
+                        unused > std::chrono::days{context_.policies.current()->access.passwords.unused_days});
     }
     if (!whole) {
         return view;

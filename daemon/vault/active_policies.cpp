@@ -21,6 +21,27 @@ boundary::LoadPack::Kind to_kind(storage::PackKind kind) {
     return boundary::LoadPack::CATALOG;
 }
 
+// The inspector said so: it is looked at again, since a wrong word here would open every account.
+Result<policies::PasswordRules> from_message(const boundary::AccessPolicy::Passwords& message) {
+    policies::PasswordRules rules;
+    const auto parameters = policies::password_parameters();
+    if (std::cmp_not_equal(message.persons_size(), parameters.size()) ||
+        std::cmp_not_equal(message.administrators_size(), parameters.size())) {
+        return boundary::Errc::unexpected;
+    }
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+        rules.persons.*parameters[i].value = message.persons(static_cast<int>(i));
+        rules.administrators.*parameters[i].value = message.administrators(static_cast<int>(i));
+    }
+    rules.unused_days = message.unused_days();
+    if (!is_allowed(rules.persons) || !is_allowed(rules.administrators) ||
+        !weaker_parameters(rules.administrators, rules.persons).empty() || rules.unused_days == 0 ||
+        rules.unused_days > policies::kUnusedDaysMax) {
+        return boundary::Errc::unexpected;
+    }
+    return rules;
+}
+
 Result<policies::AccessPolicy> from_message(const boundary::AccessPolicy& message) {
     policies::AccessPolicy policy;
     for (const auto& said : message.roles()) {
@@ -29,6 +50,7 @@ Result<policies::AccessPolicy> from_message(const boundary::AccessPolicy& messag
         role.title = said.title();
         role.title_zh = said.title_zh();
         role.kind = said.kind();
+        role.administrator = said.administrator();
         for (const auto& grant : said.grants()) {
             policies::Scope scope{};
             if (!policies::parse_scope(grant.scope(), scope)) {
@@ -52,6 +74,11 @@ Result<policies::AccessPolicy> from_message(const boundary::AccessPolicy& messag
         }
         policy.approvals.push_back(std::move(rule));
     }
+    const auto passwords = from_message(message.passwords());
+    if (!passwords) {
+        return passwords.error();
+    }
+    policy.passwords = *passwords;
     return policy;
 }
 

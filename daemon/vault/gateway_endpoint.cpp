@@ -550,7 +550,7 @@ asio::awaitable<void> GatewayEndpoint::State::handle(RequestPointer request) {
         }
     }
     if (!why && row.needs == Needs::session && caller.principal.kind == storage::AccountKind::person) {
-        why = services.sessions.check(caller.principal, said.token(), context.clock.now());
+        why = services.sessions.check(context, caller.principal, said.token());
     }
 
     if (!why && !policies::lies_in(caller.source, caller.principal.sources)) {

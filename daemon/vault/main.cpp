@@ -355,7 +355,7 @@ int run(int argc, char** argv) {
                 co_await std::move(waiting);
                 auto flushing = counted_leaves.flush(context);
                 static_cast<void>((co_await std::move(flushing)).has_value());
-                sessions.sweep(clock->now());
+                sessions.sweep(context);
             }
         };
         const auto watch_clock = [&]() -> asio::awaitable<void> {

@@ -1,12 +1,15 @@
 #include "daemon/vault/sessions.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "crypto/canonical_json.hpp"
 #include "crypto/password.hpp"
+#include "daemon/vault/active_policies.hpp"
 #include "daemon/vault/counted_leaves.hpp"
 #include "daemon/vault/keys.hpp"
+#include "daemon/vault/metrics.hpp"
 #include "storage/accounts.hpp"
 #include "storage/error.hpp"
 
@@ -15,29 +18,60 @@ namespace {
 
 constexpr std::string_view kOpenSession = "open_session";
 
-std::size_t characters(std::string_view utf8) {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(utf8, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }));
-}
-
-// Long enough, and not one character over and over.
-bool is_acceptable(std::string_view password) {
-    return characters(password) >= Sessions::kPasswordCharactersMin &&
-           password.find_first_not_of(password.front()) != std::string_view::npos;
-}
-
 std::int64_t to_ms(storage::Milliseconds time) {
     return time.time_since_epoch().count();
+}
+storage::Milliseconds from_ms(std::int64_t time) {
+    return storage::Milliseconds{std::chrono::milliseconds{time}};
+}
+
+// The log's time never goes back: what has expired stays so when the clock is set.
+storage::Milliseconds time_of_expiry(const Context& context) {
+    return std::max(context.clock.now(), context.ledger.last_time());
+}
+
+// How much longer the account is locked; absent: it is not. A clock that was set back must not lock anybody out for
+// longer.
+std::optional<std::uint32_t> locked_seconds(const storage::Person& person, const policies::PasswordPolicy& rule,
+                                            storage::Milliseconds now) {
+    const auto since = from_ms(person.locked_ms);
+    const auto until = since + std::chrono::minutes{rule.locked_minutes};
+    if (person.locked_ms == 0 || now < since || now >= until) {
+        return std::nullopt;
+    }
+    return static_cast<std::uint32_t>(std::chrono::ceil<std::chrono::seconds>(until - now).count());
+}
+
+// What others may know of the person: a password made of it is guessed first.
+std::vector<std::string> own_words(const Context& context, const storage::Account& account) {
+    std::string digits;  // of the phone
+    std::ranges::copy_if(account.phone, std::back_inserter(digits), [](char c) { return c >= '0' && c <= '9'; });
+    return {account.id,        account.name, account.phone, digits,      account.person,
+            account.unit_name, account.unit, account.post,  context.node};
+}
+
+bool is_one_of(std::string_view password, const std::vector<std::string>& hashes) {
+    return std::ranges::any_of(hashes, [password](const std::string& hash) {
+        const auto same = crypto::verify_password(password, hash);
+        return same && *same;
+    });
+}
+
+// The password that was, into the history of a rule that compares with so many.
+void remember(storage::Person& person, std::uint32_t history) {
+    person.former_hashes.insert(person.former_hashes.begin(), std::move(person.password_hash));
+    person.former_hashes.resize(std::min<std::size_t>(person.former_hashes.size(), history - 1));
 }
 
 }  // namespace
 
-bool Sessions::is_over(const Session& session, storage::Milliseconds now) {
-    return now - session.used > kIdle || now - session.opened > kLongest || now < session.opened;
+bool Sessions::is_over(const Session& session, const policies::PasswordPolicy& rule, storage::Milliseconds now) {
+    return now - session.used > std::chrono::minutes{rule.idle_minutes} ||
+           now - session.opened > std::chrono::hours{rule.session_hours} || now < session.opened;
 }
 
-std::optional<boundary::Problem> Sessions::check(const Principal& principal, std::string_view token,
-                                                 storage::Milliseconds now) {
+std::optional<boundary::Problem> Sessions::check(const Context& context, const Principal& principal,
+                                                 std::string_view token) {
     if (token.empty()) {
         return problem("XF-1006");
     }
@@ -45,19 +79,29 @@ std::optional<boundary::Problem> Sessions::check(const Principal& principal, std
     if (found == open_.end()) {
         return problem("XF-1006");
     }
-    if (is_over(found->second, now)) {
+    const auto now = context.clock.now();
+    const auto policies = context.policies.current();
+    Session& session = found->second;
+    const bool own = session.certificate == principal.certificate && session.account == principal.account;
+    if (own) {
+        session.roles = principal.roles;
+    }
+    if (is_over(session, policies::password_policy_of(policies->access, session.roles), now)) {
         open_.erase(found);
         return problem("XF-1006");
     }
-    if (found->second.certificate != principal.certificate || found->second.account != principal.account) {
+    if (!own) {
         return problem("XF-1016");
     }
-    found->second.used = now;
+    session.used = now;
     return std::nullopt;
 }
 
-void Sessions::sweep(storage::Milliseconds now) {
-    std::erase_if(open_, [now](const auto& entry) { return is_over(entry.second, now); });
+void Sessions::sweep(const Context& context) {
+    const auto policies = context.policies.current();
+    std::erase_if(open_, [&, now = context.clock.now()](const auto& entry) {
+        return is_over(entry.second, policies::password_policy_of(policies->access, entry.second.roles), now);
+    });
 }
 
 std::size_t Sessions::end_all(std::string_view account) {
@@ -66,7 +110,7 @@ std::size_t Sessions::end_all(std::string_view account) {
 
 std::string Sessions::begin(Context& context, const Principal& principal) {
     const auto now = context.clock.now();
-    sweep(now);
+    sweep(context);
     std::size_t count = 0;
     auto oldest = open_.end();
     for (auto entry = open_.begin(); entry != open_.end(); ++entry) {
@@ -81,14 +125,36 @@ std::string Sessions::begin(Context& context, const Principal& principal) {
         open_.erase(oldest);
     }
     const std::string token = to_hex(context.random.array<32>());
-    open_[crypto::sha256(as_bytes(token))] = Session{principal.account, principal.certificate, now, now};
+    open_[crypto::sha256(as_bytes(token))] =
+        Session{principal.account, principal.roles, principal.certificate, now, now};
     return token;
+}
+
+asio::awaitable<void> Sessions::count_failure(Context& context, const Caller& caller) {
+    const auto alarm = spraying_.failed(caller.source, caller.principal.account, context.clock.now());
+    if (!alarm) {
+        co_return;
+    }
+    context.metrics.add("xinfu_password_spraying_total");
+    storage::Leaf leaf;
+    leaf.action = "password_spraying";
+    leaf.result = "refused";
+    leaf.code = "XF-1022";
+    leaf.source = caller.source;
+    leaf.reason = "from " + PasswordSpraying::network_of(caller.source) + ": " + std::to_string(alarm->accounts) +
+                  " accounts, " + std::to_string(alarm->failures) + " wrong passwords";
+    auto recording = record(context, std::move(leaf), storage::LeafNotes{});
+    // What cannot be told on the log is a disk that is full or failed, which has its own alarm.
+    static_cast<void>((co_await std::move(recording)).has_value());
 }
 
 asio::awaitable<Result<Sessions::Confirmed>> Sessions::log_in(Context& context, const Caller& caller,
                                                               boundary::OpenSession said, std::string action) {
     const Principal& principal = caller.principal;
+    const auto policies = context.policies.current();
+    const auto rule = policies::password_policy_of(policies->access, principal.roles);
     std::optional<storage::Person> person;
+    std::optional<storage::Account> account;
     {
         const auto snapshot = context.ledger.engine().snapshot();
         if (!snapshot) {
@@ -99,34 +165,46 @@ asio::awaitable<Result<Sessions::Confirmed>> Sessions::log_in(Context& context, 
             co_return found.error();
         }
         person = std::move(*found);
+        auto enrolled = storage::find_account(**snapshot, principal.account);
+        if (!enrolled) {
+            co_return enrolled.error();
+        }
+        account = std::move(*enrolled);
     }
-    if (!person || person->account != principal.account) {
+    if (!person || !account || person->account != principal.account) {
         co_return Confirmed{problem("XF-1007"), false};
     }
     const auto now = context.clock.now();
-    const auto locked_ms = person->locked_until_ms - to_ms(now);
-    // A clock that was set back must not lock anybody out for longer.
-    if (locked_ms > 0 && locked_ms <= std::chrono::milliseconds(kLocked).count()) {
-        const auto left = (locked_ms + 999) / 1000;
-        co_return Confirmed{problem("XF-1009", {}, static_cast<std::uint32_t>(left)), false};
+    if (const auto left = locked_seconds(*person, rule, now)) {
+        co_return Confirmed{problem("XF-1009", {}, *left), false};
+    }
+    const bool opens = action == kOpenSession;
+    // An administrator who last came from there, and has not failed there, has one try: somebody who fails on purpose
+    // with others' keys must not keep all of them out.
+    const bool spared =
+        &policies::password_policy_of(policies->access, principal.roles) ==
+            &policies->access.passwords.administrators &&
+        !person->last_source.empty() &&
+        PasswordSpraying::network_of(person->last_source) == PasswordSpraying::network_of(caller.source) &&
+        !spraying_.has_failed(caller.source, principal.account, now);
+    if (const auto left = spraying_.refused(caller.source, now); left && opens && !spared) {
+        co_return Confirmed{problem("XF-1022", {}, *left), false};
     }
     const bool first = person->password_hash.empty();
-    if (first && action != kOpenSession) {
-        co_return Confirmed{problem("XF-1008"), false};
-    }
     const std::string chosen = said.new_password().empty() && first ? said.password() : said.new_password();
-    if (!chosen.empty() && !is_acceptable(chosen)) {
-        co_return Confirmed{problem("XF-1010", {std::to_string(kPasswordCharactersMin)}), false};
-    }
-    if (first && chosen.empty()) {
+    if (first && (!opens || chosen.empty())) {
         co_return Confirmed{problem("XF-1008"), false};
     }
 
     struct Work {
         bool right = false;
-        std::string hash;  // of the new password
+        std::optional<policies::PasswordFault> fault;  // of the new password
+        std::string hash;                              // of the new password
     };
-    std::function<Work()> work = [stored = person->password_hash, given = said.password(), chosen,
+    std::vector<std::string> former = person->former_hashes;
+    former.resize(std::min<std::size_t>(former.size(), rule.history - 1));
+    std::function<Work()> work = [stored = person->password_hash, given = said.password(), chosen, rule,
+                                  former = std::move(former), words = own_words(context, *account),
                                   &random = context.random]() {
         Work done;
         if (!stored.empty()) {
@@ -135,7 +213,14 @@ asio::awaitable<Result<Sessions::Confirmed>> Sessions::log_in(Context& context, 
         } else {
             done.right = true;
         }
-        if (done.right && !chosen.empty()) {
+        if (!done.right || chosen.empty()) {
+            return done;
+        }
+        done.fault = policies::find_fault(rule, chosen, words);
+        if (!done.fault && ((!stored.empty() && chosen == given) || is_one_of(chosen, former))) {
+            done.fault = policies::PasswordFault{"XF-1025", {std::to_string(rule.history)}};
+        }
+        if (!done.fault) {
             done.hash = crypto::hash_password(chosen, random);
         }
         return done;
@@ -143,9 +228,31 @@ asio::awaitable<Result<Sessions::Confirmed>> Sessions::log_in(Context& context, 
     auto working = run_on_worker(context, std::move(work));
     const Work done = co_await std::move(working);
 
+    // Others that were tried at the same time may have failed meanwhile: those after the third learn nothing.
+    std::optional<boundary::Problem> suspended;
+    if (const auto left = spraying_.refused(caller.source, context.clock.now());
+        left && opens && !(done.right && spared)) {
+        suspended = problem("XF-1022", {}, *left);
+    }
+    if (!done.right) {
+        auto counting = count_failure(context, caller);
+        co_await std::move(counting);
+    }
+    if (done.right && suspended) {
+        co_return Confirmed{std::move(suspended), false};
+    }
+    if (done.right && done.fault) {
+        co_return Confirmed{problem(done.fault->code, done.fault->arguments), false};
+    }
+    const std::chrono::days lasts{rule.days_max};
+    if (done.right && done.hash.empty() && time_of_expiry(context) - from_ms(person->password_set_ms) > lasts) {
+        co_return Confirmed{problem("XF-1021", {std::to_string(rule.days_max)}), false};
+    }
+
     const bool right = done.right;
     auto next = std::make_shared<storage::Person>(*person);
-    std::function<Result<void>(storage::Batch&)> apply = [&context, caller, next, right, hash = done.hash, action,
+    std::function<Result<void>(storage::Batch&)> apply = [&context, caller, next, right, opens, rule, hash = done.hash,
+                                                          action, code = suspended ? "XF-1022" : "XF-1007",
                                                           read = person->password_hash](storage::Batch& batch) {
         // Read again: the row may have changed since the snapshot.
         const auto current = storage::find_person(batch.transaction(), context.keys.index(), caller.principal.person);
@@ -158,14 +265,23 @@ asio::awaitable<Result<Sessions::Confirmed>> Sessions::log_in(Context& context, 
         *next = **current;
         if (right) {
             next->failures = 0;
-            next->locked_until_ms = 0;
+            next->locked_ms = 0;
             if (!hash.empty()) {
+                if (!read.empty()) {
+                    remember(*next, rule.history);
+                }
                 next->password_hash = hash;
                 next->password_set_ms = to_ms(batch.time());
             }
-        } else if (++next->failures >= kFailuresMax) {
+            if (opens) {
+                next->last_login_ms = to_ms(batch.time());
+                next->last_source = caller.source;
+            }
+        } else if (++next->failures >= rule.failures_max) {
             next->failures = 0;
-            next->locked_until_ms = to_ms(context.clock.now() + kLocked);
+            next->locked_ms = to_ms(context.clock.now());
+        } else {
+            next->locked_ms = 0;  // over
         }
         if (const auto put = storage::put_person(batch.transaction(), context.keys.index(), *next); !put) {
             return put;
@@ -177,7 +293,7 @@ asio::awaitable<Result<Sessions::Confirmed>> Sessions::log_in(Context& context, 
         }
         storage::Leaf leaf = leaf_of(caller, action);
         leaf.result = right ? "accepted" : "refused";
-        leaf.code = right ? "" : "XF-1007";
+        leaf.code = right ? "" : code;
         context.leaves.append(batch, leaf);
         return Result<void>{};
     };
@@ -187,15 +303,16 @@ asio::awaitable<Result<Sessions::Confirmed>> Sessions::log_in(Context& context, 
         co_return committed.error();
     }
     if (!right) {
-        if (next->locked_until_ms > to_ms(now)) {
+        if (next->locked_ms != 0) {
             end_all(principal.account);
         }
-        co_return Confirmed{problem("XF-1007"), true};
+        co_return Confirmed{suspended ? std::move(*suspended) : problem("XF-1007"), true};
     }
+    spraying_.succeeded(caller.source, principal.account);
     if (!done.hash.empty()) {
         end_all(principal.account);  // whoever knew the old password is out
     }
-    co_return Confirmed{std::nullopt, true};
+    co_return Confirmed{std::nullopt, true, from_ms(next->password_set_ms) + lasts};
 }
 
 asio::awaitable<Sessions::Confirmed> Sessions::try_password(Context& context, Caller caller, boundary::OpenSession said,
@@ -230,6 +347,7 @@ asio::awaitable<void> Sessions::open(Context& context, ExchangePointer exchange)
     const Principal& principal = caller.principal;
     const auto& said = exchange->request().open_session();
     std::optional<boundary::Problem> refusal;
+    storage::Milliseconds expires{};
     bool recorded = false;
     if (principal.kind != storage::AccountKind::person) {
         refusal = problem("XF-1014");
@@ -241,6 +359,7 @@ asio::awaitable<void> Sessions::open(Context& context, ExchangePointer exchange)
         auto tried = co_await std::move(trying);
         refusal = std::move(tried.problem);
         recorded = tried.recorded;
+        expires = tried.expires;
     }
     if (refusal) {
         if (!recorded) {
@@ -256,7 +375,14 @@ asio::awaitable<void> Sessions::open(Context& context, ExchangePointer exchange)
     }
     boundary::GatewayReply reply;
     reply.mutable_session()->set_token(begin(context, principal));
-    reply.mutable_session()->set_expires_ms(to_ms(context.clock.now() + kIdle));
+    const auto policies = context.policies.current();
+    const std::chrono::minutes idle{policies::password_policy_of(policies->access, principal.roles).idle_minutes};
+    reply.mutable_session()->set_expires_ms(to_ms(context.clock.now() + idle));
+    if (const auto left = expires - time_of_expiry(context); left < kWarnedBefore) {
+        const auto days = std::max(std::chrono::floor<std::chrono::days>(left), std::chrono::days{0});
+        reply.mutable_session()->set_password_change_needed(true);
+        reply.mutable_session()->set_password_days_left(static_cast<std::uint32_t>(days.count()));
+    }
     auto answering = exchange->reply(std::move(reply), boundary::Descriptor{});
     const auto answered = co_await std::move(answering);
     static_cast<void>(answered.has_value());

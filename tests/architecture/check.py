@@ -39,6 +39,7 @@ OWNERS = {
     r"seccomp\.h": {"daemon/boundary"},
     r"systemd/": {"daemon/boundary"},
     r"re2/": {"policies"},
+    r"zxcvbn\.h": {"policies"},
     r"CLI/": {"daemon/client", "daemon/supervisor", "daemon/gateway", "daemon/inspector", "daemon/vault",
               "daemon/courier"},
     r"google/protobuf": {"daemon/boundary", "storage"},

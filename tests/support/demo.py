@@ -210,7 +210,7 @@ class Demo:
         run("openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-utf8", "-keyout", key,
             "-out", request, "-subj", f"{subject}/CN={name}")
         run(XINFU, "ca", "issue", "--dir", self.dir / "ca", "--csr", request, "--out", cert)
-        self.env |= {f"XINFU_{name}_CERT": str(cert), f"XINFU_{name}_KEY": str(key), f"XINFU_{name}_PASSWORD": "correct horse battery"}
+        self.env |= {f"XINFU_{name}_CERT": str(cert), f"XINFU_{name}_KEY": str(key), f"XINFU_{name}_PASSWORD": "Correct-horse 17 rails"}
         return cert.read_text()
 
     # ---- requests ----------------------------------------------------------------------------------------

@@ -1,6 +1,9 @@
 // Rows above the engine: names, records in sealed blocks, parcels and gaps. UP-07 (ordered, idempotent), BAK-04.
+#include <tuple>
+
 #include <gtest/gtest.h>
 
+#include "storage/accounts.hpp"
 #include "storage/handshake_proofs.hpp"
 #include "storage/parcels.hpp"
 #include "storage/quality.hpp"
@@ -40,6 +43,41 @@ TEST_F(Rows, NamesAreScopedToUnitAndCatalogAndNotReadableFromKeys) {
     EXPECT_FALSE(*find_name(*transaction, index_key_, "unitc", "atalog", "name"));
     EXPECT_FALSE(*find_name(*transaction, index_key_, "unit", "catalog", "name2"));
     EXPECT_FALSE(*find_name(*transaction, Bytes(32, 4), "unit", "catalog", "name"));
+}
+
+// ACC-01, ACC-04. A row from before there were former passwords says until when it is locked.
+TEST_F(Rows, PersonsKeepTheirFormerPasswordsAndOldRowsAreRead) {
+    auto transaction = begin();
+    Person person;
+    person.number = "made-up-0001";
+    person.account = "p-0001";
+    person.password_hash = "$now";
+    person.former_hashes = {"$newer", "$older"};
+    person.failures = 4;
+    person.locked_ms = 5;
+    person.password_set_ms = 6;
+    person.last_login_ms = 7;
+    person.last_source = "192.0.2.7";
+    ASSERT_TRUE(put_person(*transaction, index_key_, person));
+    const auto read = **find_person(*transaction, index_key_, person.number);
+    EXPECT_EQ(read.former_hashes, person.former_hashes);
+    EXPECT_EQ(read.password_hash, "$now");
+    EXPECT_EQ(std::tuple(read.failures, read.locked_ms, read.password_set_ms, read.last_login_ms),
+              std::tuple(4U, 5, 6, 7));
+    EXPECT_EQ(read.last_source, "192.0.2.7");
+
+    Bytes key;
+    ASSERT_TRUE(transaction->visit(Table::persons, {}, {}, [&](ByteView found, ByteView) {
+        key = Bytes(found.begin(), found.end());
+        return true;
+    }));
+    rows::Person old;
+    old.set_number(person.number);
+    old.set_account("p-0001");
+    old.set_locked_until_ms(1'800'005);
+    const std::string bytes = old.SerializeAsString();
+    ASSERT_TRUE(transaction->put(Table::persons, key, as_bytes(bytes)));
+    EXPECT_EQ((**find_person(*transaction, index_key_, person.number)).locked_ms, 5);
 }
 
 // IDN-01: taken once, and remembered for as long as the certificate could be used again.

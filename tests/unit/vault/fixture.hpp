@@ -417,9 +417,15 @@ public:
     boundary::HandshakeReply prove(std::uint64_t connection, const Holder& holder, std::string transcript = {}) {
         boundary::HandshakeReply reply;
         EXPECT_TRUE(ask(sign_request(connection), reply));
-        EXPECT_TRUE(ask(prove_request(connection, holder, std::move(transcript)), reply));
+        auto proof = prove_request(connection, holder, std::move(transcript));
+        if (!address.empty()) {
+            proof.mutable_prove()->mutable_source()->set_address(address);
+        }
+        EXPECT_TRUE(ask(std::move(proof), reply));
         return reply;
     }
+
+    std::string address;  // where clients come from, in network order; empty: 192.0.2.7
 
 private:
     HandshakeService service_;

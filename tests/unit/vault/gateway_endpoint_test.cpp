@@ -206,7 +206,7 @@ TEST_F(GatewayEndpointTest, PersonsNeedASessionForEverythingElse) {
     EXPECT_EQ(gateway.ask(request).problem().code(), "XF-1006");
 
     GatewayRequest login = from(handle);
-    login.mutable_open_session()->set_password("correct horse");
+    login.mutable_open_session()->set_password("Correct-horse 17 rails");
     const std::string token = gateway.ask(login).session().token();
     ASSERT_FALSE(token.empty());
     request.set_token(token);
@@ -217,7 +217,7 @@ TEST_F(GatewayEndpointTest, RefusesAPersonWhoseRolesExcludeEachOther) {
     const std::string handle = connect(enrol_person("p-0003", "210000000003", {"auditor", "system_administrator"}));
     GatewayDouble gateway(*context_, handles_, revocations_, sessions_);
     GatewayRequest login = from(handle);
-    login.mutable_open_session()->set_password("correct horse");
+    login.mutable_open_session()->set_password("Correct-horse 17 rails");
     EXPECT_EQ(gateway.ask(login).problem().code(), "XF-2010");
 }
 
