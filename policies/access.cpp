@@ -90,6 +90,7 @@ void read_approval(PackReader& reader, const YAML::Node& node, AccessPolicy& pol
     if (const auto word = map.required("act"); word.IsDefined()) {
         reader.word<std::string>(word, "act",
                                  {{"account", "account"},
+                                  {"recover", "recover"},
                                   {"policy", "policy"},
                                   {"paths", "paths"},
                                   {"submit", "submit"},

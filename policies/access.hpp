@@ -44,6 +44,8 @@ inline constexpr std::string_view decide_policy = "decide_policy";
 inline constexpr std::string_view decide_submission = "decide_submission";  // on a file that waits
 inline constexpr std::string_view request_unmasking = "request_unmasking";  // of one subject's records
 inline constexpr std::string_view decide_unmasking = "decide_unmasking";
+inline constexpr std::string_view request_recovery = "request_recovery";  // when nobody can ask or decide any more
+inline constexpr std::string_view decide_recovery = "decide_recovery";
 inline constexpr std::string_view all[] = {submit,
                                            check,
                                            relay,
@@ -69,7 +71,9 @@ inline constexpr std::string_view all[] = {submit,
                                            decide_policy,
                                            decide_submission,
                                            request_unmasking,
-                                           decide_unmasking};
+                                           decide_unmasking,
+                                           request_recovery,
+                                           decide_recovery};
 }  // namespace verb
 
 enum class Scope { own_unit, node_units, all };           // whose affairs a grant covers
@@ -106,12 +110,13 @@ inline constexpr std::chrono::hours kApprovalValidMax{24 * 366};
 
 namespace act {
 inline constexpr std::string_view account = "account";  // opening or changing one
+inline constexpr std::string_view recover = "recover";  // the same, when nobody could ask for it or decide on it
 inline constexpr std::string_view policy = "policy";    // which packs are in force
 inline constexpr std::string_view paths = "paths";      // listeners and routes
 inline constexpr std::string_view submit = "submit";    // of a file that a catalog lets wait
 inline constexpr std::string_view correct = "correct";  // the same of one that changes records
 inline constexpr std::string_view unmask = "unmask";    // personal fields of one subject's records, once
-inline constexpr std::string_view all[] = {account, policy, paths, submit, correct, unmask};
+inline constexpr std::string_view all[] = {account, recover, policy, paths, submit, correct, unmask};
 }  // namespace act
 
 struct AccessPolicy {

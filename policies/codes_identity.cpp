@@ -283,6 +283,9 @@ constexpr CodeText kCodes[] = {
     {"XF-2030", 503, Retry::later, "Paths not looked at", "传输路径逾期未检查",
      "For two days nobody has compared the paths with the approved ones.", "已两天未将传输路径与批准的进行比对。",
      "Look whether the gateway runs; the look follows by itself.", "请检查网关是否运行；之后会自动比对。"},
+    {"XF-2031", 409, Retry::never, "Nothing to recover from", "无需应急恢复",
+     "There are persons who can ask for this in the ordinary way and decide on it.",
+     "现有人员可以按正常程序申请并审批。", "Have them request and approve the account.", "请由其按正常程序办理。"},
 };
 
 }  // namespace

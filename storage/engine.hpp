@@ -61,6 +61,7 @@ enum class Table : std::uint8_t {
     uploads = 48,              // upload id (16) -> rows.proto Upload
     quality = 49,              // month (u32 BE), unit, catalog -> rows.proto Quality
     requests = 50,             // request id (16) -> rows.proto ApprovalRequest
+    open_requests = 51,        // request id (16) -> applicant's account
     count = 64
 };
 

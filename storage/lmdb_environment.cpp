@@ -55,6 +55,7 @@ constexpr NamedTable kTables[] = {
     {Table::uploads, "uploads", false},
     {Table::quality, "quality", false},
     {Table::requests, "requests", false},
+    {Table::open_requests, "open_requests", false},
 };
 
 // Of opening, where whoever reads the message can do something about the cause.

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <functional>
 #include <optional>
+#include <string_view>
 
 #include "storage/account_rows.pb.h"
 #include "storage/engine.hpp"
@@ -21,7 +22,17 @@ using RequestId = SubmissionId;  // neighbours in time are neighbours in the sto
 
 Result<std::optional<rows::ApprovalRequest>> find_request(const ReadTransaction& transaction, const RequestId& id);
 Result<void> put_request(WriteTransaction& transaction, const RequestId& id, const rows::ApprovalRequest& row);
-// The newest first; false stops.
+// Those that nobody has decided yet, whether their time is over or not; the newest first, false stops.
+Result<void> visit_open_requests(
+    const ReadTransaction& transaction,
+    const std::function<bool(const RequestId& id, const rows::ApprovalRequest& row)>& visitor);
+// How many of them an account has, at most `max`.
+Result<std::size_t> count_open_requests(const ReadTransaction& transaction, std::string_view applicant,
+                                        std::size_t max);
+// Once, for stores of builds that had no list of open requests; afterwards nothing. True: there is something to commit.
+Result<bool> list_open_requests(WriteTransaction& transaction);
+
+// All, the newest first; false stops.
 Result<void> visit_requests(const ReadTransaction& transaction,
                             const std::function<bool(const RequestId& id, const rows::ApprovalRequest& row)>& visitor);
 

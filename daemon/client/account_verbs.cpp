@@ -22,6 +22,8 @@ struct Options {
     std::string reason;
     std::string digest;
     std::string receipt;
+    bool reset_password = false;
+    bool recover = false;
     bool json = false;
 };
 
@@ -236,7 +238,11 @@ Exit request_account(const Options& options) {
         }
         form.get_object()["certificates"] = std::move(certificates);
     }
-    json::object body{{"act", "account"}, {"reason", options.reason}, {"form", std::move(form)}};
+    if (options.reset_password) {
+        form.get_object()["reset_password"] = true;
+    }
+    json::object body{
+        {"act", options.recover ? "recover" : "account"}, {"reason", options.reason}, {"form", std::move(form)}};
     if (!options.id.empty()) {
         body["account"] = options.id;
     }
@@ -317,6 +323,8 @@ void add_account_verbs(CLI::App& app, Chosen& chosen) {
     verb->add_option("--form", options->form, "JSON file: the registration form")->required();
     verb->add_option("--certificate", options->certificates, "PEM file; may be repeated");
     verb->add_option("--account", options->id, "the account to change");
+    verb->add_flag("--reset-password", options->reset_password, "the next login sets a new one");
+    verb->add_flag("--recover", options->recover, "when nobody can ask for accounts or decide on them any more");
     verb->add_option("--reason", options->reason)->required();
     verb->add_option("--receipt", options->receipt, "file for the receipt");
     for (const char* name : {"disable", "leave"}) {

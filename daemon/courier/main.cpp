@@ -74,6 +74,16 @@ struct First {
     boundary::Connection connection;
     boundary::CourierWelcome welcome;
 };
+asio::awaitable<void> keep_alive(boundary::Service& service, const std::optional<First>& first) {
+    asio::steady_timer timer(co_await asio::this_coro::executor);
+    while (!first) {
+        service.watchdog();
+        timer.expires_after(std::chrono::seconds(1));
+        auto waiting = timer.async_wait(kAsTuple);
+        co_await std::move(waiting);
+    }
+}
+
 asio::awaitable<void> meet_vault(boundary::Acceptor& acceptor, std::optional<First>& first) {
     const auto executor = co_await asio::this_coro::executor;
     while (!first) {
@@ -101,18 +111,22 @@ int serve(boundary::Arguments& arguments, const config::Config& settings, bounda
                                             io.get_executor(), std::move(arguments.vault_listener), arguments.peer_uid);
     service.ready();  // the vault dials; until then there is nothing to do
     std::optional<First> first;
-    signals.async_wait([&io](boost::system::error_code error, int) {
+    bool ended = false;
+    signals.async_wait([&io, &ended](boost::system::error_code error, int) {
         if (!error) {
+            ended = true;
             io.stop();
         }
     });
+    asio::co_spawn(io, keep_alive(service, first), asio::detached);
     asio::co_spawn(io, meet_vault(acceptor, first), [&io](std::exception_ptr) { io.stop(); });
     io.run();
     signals.cancel();
     io.restart();
     io.poll();
     io.restart();
-    if (!first) {
+    if (ended || !first) {
+        service.log(boundary::Level::notice, ended ? "ended before the vault came" : "no connections any more");
         return 0;
     }
     boundary::WallOptions wall_options;

@@ -86,6 +86,14 @@ void copy(std::vector<std::string> list, Field& field) {
     }
 }
 
+bool boolean(Members& members, std::string_view name, bool required, std::string& fault) {
+    const auto* member = members.find(name, required);
+    if (member != nullptr && !member->is_bool() && fault.empty()) {
+        fault = name;
+    }
+    return member != nullptr && member->is_bool() && member->as_bool();
+}
+
 void parse_form(const json::value& value, boundary::AccountForm& form, std::string& fault) {
     Members members(value, fault);
     form.set_kind(members.text("kind"));
@@ -99,6 +107,7 @@ void parse_form(const json::value& value, boundary::AccountForm& form, std::stri
     copy(members.texts("units"), *form.mutable_units());
     copy(members.texts("sources"), *form.mutable_sources());
     form.set_valid_until(members.text("valid_until", false));
+    form.set_reset_password(boolean(members, "reset_password", false, fault));
     for (const auto& pem : members.texts("certificates")) {
         const auto certificates = tls::certificates_from_pem(pem);
         if (!certificates || certificates->size() != 1) {
@@ -129,14 +138,6 @@ void parse_policy(const json::value& value, boundary::PolicyForm& form, std::str
     members.finish();
 }
 
-bool boolean(Members& members, std::string_view name, std::string& fault) {
-    const auto* member = members.find(name, true);
-    if (member != nullptr && !member->is_bool() && fault.empty()) {
-        fault = name;
-    }
-    return member != nullptr && member->is_bool() && member->as_bool();
-}
-
 // Each element of a list of objects that may be left out.
 template <class Read>
 void each(Members& members, std::string_view name, std::string& fault, const Read& read) {
@@ -159,7 +160,7 @@ void parse_paths(const json::value& value, boundary::PathsForm& form, std::strin
     Members members(value, fault);
     copy(members.texts("listen"), *form.mutable_listen());
     form.set_metrics(members.text("metrics"));
-    form.set_tls12(boolean(members, "tls12", fault));
+    form.set_tls12(boolean(members, "tls12", true, fault));
     each(members, "routes", fault, [&](Members& told) {
         auto& route = *form.add_routes();
         route.set_name(told.text("name"));

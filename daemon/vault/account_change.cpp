@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "crypto/canonical_json.hpp"
 #include "daemon/vault/exchange.hpp"
+#include "daemon/vault/identity.hpp"
 #include "policies/account_form.hpp"
 #include "policies/values.hpp"
 #include "storage/error.hpp"
@@ -240,6 +242,10 @@ Result<AskedChange> make_account_change(const storage::ReadTransaction& transact
     if (auto defect = take_form(asked.form(), account)) {
         return AskedChange(std::move(*defect));
     }
+    if (asked.form().reset_password() && (account.id.empty() || account.kind != storage::AccountKind::person)) {
+        return AskedChange(problem("XF-2018", {"reset_password"}));
+    }
+    change.set_reset_password(asked.form().reset_password());
     if (auto defect = take_certificates(asked.form(), account, change)) {
         return AskedChange(std::move(*defect));
     }
@@ -254,7 +260,7 @@ Result<AskedChange> make_account_change(const storage::ReadTransaction& transact
     return AskedChange(std::move(change));
 }
 
-std::string account_change_json(const AccountChange& change, std::string_view node) {
+std::string account_change_json(const AccountChange& change, std::string_view act, std::string_view node) {
     const auto parsed = storage::from_row(change.account());
     const storage::Account account = parsed ? *parsed : storage::Account{};
     std::vector<std::string> certificates;
@@ -276,11 +282,14 @@ std::string account_change_json(const AccountChange& change, std::string_view no
         .texts("certificates", certificates)
         .text_if("valid_until", date_of(account.valid_until));
     crypto::JsonObject json;
-    json.text("act", policies::act::account)
+    json.text("act", act)
         .text_if("account", account.id)
         .text_if("before", to_hex(as_bytes(change.before())))
         .object("form", form)
         .text("node", node);
+    if (change.reset_password()) {
+        json.boolean("reset_password", true);
+    }
     return json.encode();
 }
 
@@ -309,7 +318,54 @@ void describe_differences(const std::optional<storage::Account>& before, const A
     tell("units", joined(old.units), joined(after.units));
     tell("sources", joined(old.sources), joined(after.sources));
     tell("valid_until", date_of(old.valid_until), date_of(after.valid_until));
+    tell("password", "", change.reset_password() ? "reset" : "");
     tell("certificates", hex_list(old.certificates, ", "), hex_list(after.certificates, ", "));
+}
+
+Result<bool> is_recovery(const storage::ReadTransaction& transaction, const ChangeRules& rules,
+                         const AccountChange& change) {
+    const auto& access = rules.policies.access;
+    const auto accounts = storage::all_accounts(transaction);
+    if (!accounts) {
+        return Result<bool>(boost::system::in_place_error, accounts.error());
+    }
+    std::vector<Principal> persons;  // who can act now
+    for (const auto& account : *accounts) {
+        if (account.kind != storage::AccountKind::person) {
+            continue;
+        }
+        for (const auto& digest : account.certificates) {
+            const auto enrolled = storage::find_certificate(transaction, digest);
+            if (!enrolled) {
+                return Result<bool>(boost::system::in_place_error, enrolled.error());
+            }
+            const auto certificate = *enrolled ? crypto::Certificate::parse_known((*enrolled)->der)
+                                               : Result<crypto::Certificate>(storage::Errc::corrupt);
+            if (!certificate) {
+                continue;
+            }
+            auto standing = standing_of(transaction, *certificate, account.id, rules.revocations, rules.now);
+            if (!standing) {
+                return Result<bool>(boost::system::in_place_error, standing.error());
+            }
+            if (auto* principal = std::get_if<Principal>(&*standing)) {
+                persons.push_back(std::move(*principal));
+                break;
+            }
+        }
+    }
+    const std::vector<std::string> roles(change.account().roles().begin(), change.account().roles().end());
+    constexpr auto kElsewhere = policies::Relation::other_unit;
+    for (const auto verb : {policies::verb::request_account, policies::verb::decide_account,
+                            policies::verb::request_policy, policies::verb::decide_policy}) {
+        const bool somebody = std::ranges::any_of(persons, [&](const Principal& principal) {
+            return policies::decide(access, principal.roles, verb, {}, kElsewhere).permit;
+        });
+        if (!somebody && policies::decide(access, roles, verb, {}, kElsewhere).permit) {
+            return true;
+        }
+    }
+    return false;
 }
 
 Result<AppliedChange> apply_account_change(storage::Batch& batch, const ChangeRules& rules, const AccountChange& change,
@@ -352,6 +408,25 @@ Result<AppliedChange> apply_account_change(storage::Batch& batch, const ChangeRu
             if (const auto put = storage::put_person(transaction, rules.index_key, person); !put) {
                 return put.error();
             }
+        }
+    }
+    if (change.reset_password()) {
+        auto person = storage::find_person(transaction, rules.index_key, account.person);
+        if (!person) {
+            return person.error();
+        }
+        if (!*person) {
+            return storage::Errc::corrupt;
+        }
+        if (!(*person)->password_hash.empty()) {
+            // What was used before stays known: it is not taken again.
+            (*person)->former_hashes.insert((*person)->former_hashes.begin(), std::move((*person)->password_hash));
+            (*person)->password_hash.clear();
+        }
+        (*person)->failures = 0;
+        (*person)->locked_ms = 0;
+        if (const auto put = storage::put_person(transaction, rules.index_key, **person); !put) {
+            return put.error();
         }
     }
     account.approval = Bytes(request.begin(), request.end());

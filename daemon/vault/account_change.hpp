@@ -38,10 +38,16 @@ Result<AskedChange> make_account_change(const storage::ReadTransaction& transact
 
 // As it is shown and as its digest is made: canonical JSON. Everything that will be stored is in it; certificates are
 // named by their SHA-256.
-std::string account_change_json(const storage::rows::AccountChange& change, std::string_view node);
+std::string account_change_json(const storage::rows::AccountChange& change, std::string_view act,
+                                std::string_view node);
 // Field by field what is different, for people.
 void describe_differences(const std::optional<storage::Account>& before, const storage::rows::AccountChange& change,
                           boundary::RequestView& view);
+
+// Whether the change gives somebody a power over accounts or packs that no person who could act now has at this
+// node: only then may it be asked for and decided on by those who otherwise could not.
+Result<bool> is_recovery(const storage::ReadTransaction& transaction, const ChangeRules& rules,
+                         const storage::rows::AccountChange& change);
 
 struct ChangedAccount {
     std::string id;

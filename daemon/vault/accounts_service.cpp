@@ -29,14 +29,13 @@ storage::LeafObject object_of(std::string id) {
 }
 
 // The account, if the caller may do this to it; what it may not know of is like what is not there.
-Result<std::optional<storage::Account>> find(Context& context, const storage::ReadTransaction& transaction,
+Result<std::optional<storage::Account>> find(const PolicySet& policies, const storage::ReadTransaction& transaction,
                                              const Caller& caller, std::string_view act, const std::string& id) {
     auto account = storage::find_account(transaction, id);
     if (!account) {
         return account.error();
     }
-    const auto policies = context.policies.current();
-    if (*account && permitting_role(policies->access, caller.principal, act, {}, (*account)->unit)) {
+    if (*account && permitting_role(policies.access, caller.principal, act, {}, (*account)->unit)) {
         return account;
     }
     return std::optional<storage::Account>{};
@@ -44,7 +43,8 @@ Result<std::optional<storage::Account>> find(Context& context, const storage::Re
 
 }  // namespace
 
-Result<boundary::AccountView> AccountsService::view(const storage::ReadTransaction& transaction,
+Result<boundary::AccountView> AccountsService::view(const PolicySet& policies,
+                                                    const storage::ReadTransaction& transaction,
                                                     const storage::Account& account, bool whole) const {
     const auto now = context_.clock.now();
     boundary::AccountView view;
@@ -77,7 +77,7 @@ Result<boundary::AccountView> AccountsService::view(const storage::ReadTransacti
         const auto unused =
             std::max(now, context_.ledger.last_time()).time_since_epoch() - std::chrono::milliseconds{used_ms};
         view.set_unused(!account.disabled && !over &&
-                        unused > std::chrono::days{context_.policies.current()->access.passwords.unused_days});
+                        unused > std::chrono::days{policies.access.passwords.unused_days});
     }
     if (!whole) {
         return view;
@@ -129,7 +129,7 @@ asio::awaitable<void> AccountsService::list(ExchangePointer exchange) {
             if (!permitting_role(policies->access, caller.principal, verb::read_accounts, {}, account.unit)) {
                 continue;
             }
-            auto shown = view(**snapshot, account, false);
+            auto shown = view(*policies, **snapshot, account, false);
             if (!shown) {
                 failed = shown.error();
                 break;
@@ -150,14 +150,15 @@ asio::awaitable<void> AccountsService::list(ExchangePointer exchange) {
 
 asio::awaitable<void> AccountsService::get(ExchangePointer exchange) {
     const Caller caller = exchange->caller();
+    const auto policies = context_.policies.current();
     const std::string id = exchange->request().get_account().id();
     Result<std::optional<boundary::AccountView>> shown = std::optional<boundary::AccountView>{};
     if (const auto snapshot = context_.ledger.engine().snapshot(); !snapshot) {
         shown = snapshot.error();
-    } else if (auto account = find(context_, **snapshot, caller, verb::read_accounts, id); !account) {
+    } else if (auto account = find(*policies, **snapshot, caller, verb::read_accounts, id); !account) {
         shown = account.error();
     } else if (*account) {
-        auto viewed = view(**snapshot, **account, true);
+        auto viewed = view(*policies, **snapshot, **account, true);
         shown = viewed ? Result<std::optional<boundary::AccountView>>(std::move(*viewed))
                        : Result<std::optional<boundary::AccountView>>(boost::system::in_place_error, viewed.error());
     }
@@ -203,11 +204,12 @@ asio::awaitable<void> AccountsService::disable(ExchangePointer exchange) {
         Bytes entry;
     };
     auto done = std::make_shared<Done>();
-    std::function<Result<void>(storage::Batch&)> apply = [this, caller, said,
-                                                          done](storage::Batch& batch) -> Result<void> {
+    const auto policies = context_.policies.current();
+    std::function<Result<void>(storage::Batch&)> apply = [this, caller, said, done,
+                                                          policies](storage::Batch& batch) -> Result<void> {
         *done = {};
         auto& transaction = batch.transaction();
-        auto account = find(context_, transaction, caller, verb::disable_account, said.id());
+        auto account = find(*policies, transaction, caller, verb::disable_account, said.id());
         if (!account) {
             return account.error();
         }
@@ -215,15 +217,15 @@ asio::awaitable<void> AccountsService::disable(ExchangePointer exchange) {
         if (!done->found) {
             return {};
         }
-        auto before = view(transaction, **account, true);
+        auto before = view(*policies, transaction, **account, true);
         if (!before) {
             return before.error();
         }
         *done->slip.mutable_account() = std::move(*before);
         std::vector<std::pair<storage::RequestId, ApprovalRequest>> open;
         const auto visited =
-            storage::visit_requests(transaction, [&](const storage::RequestId& id, const ApprovalRequest& row) {
-                if (row.state() == ApprovalRequest::OPEN && row.applicant() == said.id()) {
+            storage::visit_open_requests(transaction, [&](const storage::RequestId& id, const ApprovalRequest& row) {
+                if (row.applicant() == said.id()) {
                     open.emplace_back(id, row);
                 }
                 return true;

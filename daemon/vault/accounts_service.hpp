@@ -4,6 +4,7 @@
 // Threads: the vault's `io`.
 #pragma once
 
+#include "daemon/vault/active_policies.hpp"
 #include "daemon/vault/context.hpp"
 #include "daemon/vault/ended_connections.hpp"
 #include "daemon/vault/exchange.hpp"
@@ -30,8 +31,8 @@ public:
     asio::awaitable<void> disable(ExchangePointer exchange);
 
 private:
-    Result<boundary::AccountView> view(const storage::ReadTransaction& transaction, const storage::Account& account,
-                                       bool whole) const;
+    Result<boundary::AccountView> view(const PolicySet& policies, const storage::ReadTransaction& transaction,
+                                       const storage::Account& account, bool whole) const;
 
     Context& context_;
     Handles& handles_;

@@ -289,8 +289,8 @@ asio::awaitable<Result<void>> ApprovedFiles::expire() {
         Ids expired;
         const auto now = context_.clock.now();
         const auto visited =
-            storage::visit_requests(**snapshot, [&](const storage::RequestId& id, const ApprovalRequest& row) {
-                if (row.has_submission() && row.state() == ApprovalRequest::OPEN && state_of(row, now) == "expired") {
+            storage::visit_open_requests(**snapshot, [&](const storage::RequestId& id, const ApprovalRequest& row) {
+                if (state_of(row, now) == "expired") {
                     expired.push_back(id);
                 }
                 return expired.size() < kExpiredPerLook;
@@ -305,6 +305,7 @@ asio::awaitable<Result<void>> ApprovedFiles::expire() {
     if (!expired) {
         co_return expired.error();
     }
+    Result<void> ended;
     for (const auto& id : *expired) {
         std::function<Result<void>(storage::Batch&)> apply = [this, id](storage::Batch& batch) -> Result<void> {
             auto row = storage::find_request(batch.transaction(), id);
@@ -314,25 +315,27 @@ asio::awaitable<Result<void>> ApprovedFiles::expire() {
             if (!*row || (*row)->state() != ApprovalRequest::OPEN) {
                 return {};
             }
-            storage::Leaf by;
-            by.approval = storage::to_text(id);
-            const auto refused = refuse_pending(batch, context_.leaves, context_.keys.index(), id, std::move(by),
-                                                problem("XF-5033"), {});
-            if (!refused) {
-                return refused.error();
+            if ((*row)->has_submission()) {
+                storage::Leaf by;
+                by.approval = storage::to_text(id);
+                const auto refused = refuse_pending(batch, context_.leaves, context_.keys.index(), id, std::move(by),
+                                                    problem("XF-5033"), {});
+                if (!refused) {
+                    return refused.error();
+                }
             }
             (*row)->set_state(ApprovalRequest::EXPIRED);
             return storage::put_request(batch.transaction(), id, **row);
         };
         auto executing = execute(context_, std::move(apply), 0, true);
         if (const auto done = co_await std::move(executing); !done) {
-            co_return done.error();
+            ended = done.error();  // of this one; the others are none the worse
         }
     }
     if (!expired->empty()) {
         on_leftovers();
     }
-    co_return Result<void>{};
+    co_return ended;
 }
 
 }  // namespace xinfu::vault

@@ -56,7 +56,7 @@ public:
         storage::SubmissionId id);
     CommitSubmission commit() const { return CommitSubmission(context_, certificates_); }
 
-    // Refuses what nobody approved of in time (XF-5033).
+    // Ends the requests that nobody decided in time, and refuses the files among them (XF-5033).
     asio::awaitable<Result<void>> expire();
 
 private:

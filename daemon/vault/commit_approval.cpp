@@ -6,6 +6,7 @@
 #include "daemon/vault/backlog.hpp"
 #include "daemon/vault/commit_submission.hpp"
 #include "daemon/vault/exchange.hpp"
+#include "daemon/vault/quality.hpp"
 #include "storage/error.hpp"
 
 namespace xinfu::vault {
@@ -158,6 +159,10 @@ Result<void> CommitSubmission::accept_approved(storage::Batch& batch, const Cand
     if (const auto sent = send_on(batch, candidate, row, decision); !sent) {
         return sent.error();
     }
+    if (const auto counted = count_decided_file(batch, row); !counted) {
+        return counted.error();
+    }
+    row.clear_quality();
     return storage::put_submission(transaction, candidate.id, row);
 }
 
@@ -207,6 +212,10 @@ Result<bool> refuse_pending(storage::Batch& batch, const storage::LeafWriter& le
     }
     row.set_defect_parts(*parts);
     row.set_defects_total(row.defects_total() + defects.size());
+    if (const auto counted = count_decided_file(batch, row); !counted) {
+        return failed(counted);
+    }
+    row.clear_quality();
     if (const auto put = storage::put_submission(transaction, id, row); !put) {
         return failed(put);
     }

@@ -374,6 +374,17 @@ Result<void> CommitSubmission::accept(storage::Batch& batch, const Candidate& ca
             return {};
         }
     }
+    if (pending) {
+        const auto waiting =
+            storage::count_open_requests(transaction, candidate.caller.principal.account, kWaitingFilesMax);
+        if (!waiting) {
+            return waiting.error();
+        }
+        if (*waiting >= kWaitingFilesMax) {
+            decision.problem = problem("XF-2023", {std::to_string(kWaitingFilesMax)}, 60);
+            return {};
+        }
+    }
     decision.kind = pending ? Outcome::PENDING : Outcome::CREATED;
     decision.id = candidate.id;
 
@@ -422,7 +433,10 @@ Result<void> CommitSubmission::accept(storage::Batch& batch, const Candidate& ca
     if (const auto stored = store(batch, candidate, findings, row, terms); !stored) {
         return stored.error();
     }
-    if (const auto counted = count_file(batch, candidate, decision, terms.reported_on(row.received_day())); !counted) {
+    const auto late = terms.reported_on(row.received_day());
+    if (pending) {
+        *row.mutable_quality() = figures_of(candidate, decision, late);
+    } else if (const auto counted = count_file(batch, candidate, decision, late); !counted) {
         return counted.error();
     }
     if (!pending) {

@@ -31,6 +31,9 @@ namespace xinfu::vault {
 // Defects kept of one file; the totals count on.
 inline constexpr std::size_t kDefectsKeptMax = 10000;
 
+// Files of one account that may wait for approvals at one time; further ones come again later (XF-2023).
+inline constexpr std::size_t kWaitingFilesMax = 500;
+
 // What is known of a file when its inspection is over.
 struct Candidate {
     storage::SubmissionId id{};

@@ -11,6 +11,7 @@
 #include "daemon/vault/requests.hpp"
 #include "daemon/vault/signer_check.hpp"
 #include "storage/error.hpp"
+#include "storage/packs.hpp"
 
 namespace xinfu::vault {
 
@@ -159,6 +160,16 @@ Result<Requests::Problems> Requests::make_it_so(storage::Batch& batch, Deciding&
         effect.object = {.type = "account", .id = deciding.row.applicant(), .digest = {}, .content = {}};
         deciding.effect_notes.subject = deciding.row.unmask().subject();
     } else {
+        const bool recovers = deciding.row.act() == policies::act::recover;
+        if (recovers) {
+            const auto needed = is_recovery(batch.transaction(), rules(*deciding.policies), deciding.row.account());
+            if (!needed) {
+                return needed.error();
+            }
+            if (!*needed) {
+                return Problems{problem("XF-2031")};
+            }
+        }
         auto applied = apply_account_change(batch, rules(*deciding.policies), deciding.row.account(), deciding.id);
         if (!applied) {
             return applied.error();
@@ -172,7 +183,9 @@ Result<Requests::Problems> Requests::make_it_so(storage::Batch& batch, Deciding&
             return units.error();
         }
         deciding.units = std::move(*units);
-        effect = leaf_of(deciding.caller, deciding.changed->opened ? "open_account" : "change_account");
+        effect = leaf_of(deciding.caller, recovers                   ? "recover_account"
+                                          : deciding.changed->opened ? "open_account"
+                                                                     : "change_account");
         effect.object = {.type = "account", .id = deciding.changed->id, .digest = {}, .content = {}};
     }
     effect.result = "done";
@@ -219,8 +232,17 @@ Result<void> Requests::apply(storage::Batch& batch, Deciding& deciding) const {
         return {};
     }
     const auto* rule = deciding.policies->access.approval_of(deciding.row.act());
-    if (rule == nullptr || context_.policies.current()->digest != deciding.policies->digest) {
+    const auto active = storage::active_policy_digest(transaction);
+    const auto applicant = storage::find_account(transaction, deciding.row.applicant());
+    if (!active || !applicant) {
+        return active ? applicant.error() : active.error();
+    }
+    if (rule == nullptr || *active != deciding.policies->digest) {
         deciding.problem = problem("XF-5006");
+        return {};
+    }
+    if (approves && (!*applicant || (*applicant)->disabled)) {
+        deciding.problem = problem("XF-2021");  // whoever asked has left since
         return {};
     }
     const auto digest = crypto::sha256(as_bytes(change_json(deciding.row, context_.node)));
@@ -306,6 +328,14 @@ asio::awaitable<Result<Requests::Problems>> Requests::prepare(const Found& found
     if (found.row.has_policy()) {
         auto loading = load_result(found.row.policy(), deciding->loaded);
         co_return co_await std::move(loading);
+    }
+    if (found.row.has_paths()) {
+        std::function<std::optional<Problem>()> look = [paths = found.row.paths().paths()]() {
+            return why_not_usable(paths);
+        };
+        auto looking = run_on_worker(context_, std::move(look));
+        auto unusable = co_await std::move(looking);
+        co_return Problems{std::move(unusable)};
     }
     if (!found.row.has_submission()) {
         co_return Problems{};

@@ -191,7 +191,7 @@ constexpr auto kTable = std::to_array<Row>({
      with_context<get_receipt>},
     {GatewayRequest::kGetDefects, Needs::session, verb::read_defects, "read_defects", Leaves::by_use_case, "",
      with_context<get_defects>},
-    {GatewayRequest::kGetOriginal, Needs::session, verb::read_original, "read_original", Leaves::by_use_case, "",
+    {GatewayRequest::kGetOriginal, Needs::session, "", "read_original", Leaves::by_use_case, "",
      with_context<get_original>},
     {GatewayRequest::kListCatalogs, Needs::session, verb::read_catalogs, "read_catalogs", Leaves::once, "catalogs",
      with_context<list_catalogs>},

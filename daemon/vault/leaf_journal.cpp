@@ -11,8 +11,8 @@ std::string message_id(std::string_view action) {
 
 void LeafJournal::appended(const storage::Leaf& leaf, std::uint64_t index) {
     Event event;
-    const bool alarming =
-        leaf.action == "boundary_fault" || leaf.action.starts_with("clock_") || leaf.action == "password_spraying";
+    const bool alarming = leaf.action == "boundary_fault" || leaf.action.starts_with("clock_") ||
+                          leaf.action == "password_spraying" || leaf.action == "recover_account";
     event.level = alarming                   ? boundary::Level::warning
                   : leaf.result == "refused" ? boundary::Level::notice
                                              : boundary::Level::info;

@@ -372,8 +372,8 @@ int run(int argc, char** argv) {
             for (;;) {
                 if (ready && !draining && paths.check_is_due()) {
                     auto checking = paths.check();
-                    static_cast<void>((co_await std::move(checking)).has_value());  // else at the next look
-                    if (const auto alarm = paths.alarm()) {
+                    const auto checked = co_await std::move(checking);  // else at the next look
+                    if (const auto alarm = paths.alarm(); alarm && checked) {
                         boundary::LogFields fields;
                         fields.code = alarm->code();
                         service.log(Level::warning, "paths differ from the approved ones: xinfu paths show", fields);

@@ -1,5 +1,7 @@
 #include "daemon/vault/paths.hpp"
 
+#include <sys/stat.h>
+
 #include <algorithm>
 #include <fstream>
 #include <iterator>
@@ -11,6 +13,7 @@
 
 #include "crypto/canonical_json.hpp"
 #include "crypto/certificate.hpp"
+#include "crypto/note.hpp"
 #include "daemon/config/endpoint.hpp"
 #include "daemon/vault/answers.hpp"
 #include "daemon/vault/keys.hpp"
@@ -25,6 +28,8 @@ using storage::rows::ApprovedPaths;
 using storage::rows::PathsChange;
 
 constexpr std::size_t kMistakesBytesMax = 1000;  // told
+constexpr off_t kCertificateFileBytesMax = 64 * 1024;
+constexpr std::size_t kAnchorsBytesMax = 32 * 1024;  // of all routes: they go to the courier in one packet
 
 // The same members in rows and in the boundary's forms.
 template <class Message>
@@ -170,15 +175,45 @@ void compare(std::vector<std::string>& out, const Lines& approved, const Lines& 
     }
 }
 
-// Approved routes are dialled whatever the file says, so that what they name must be there.
-std::optional<std::string> why_not_usable(const config::Paths& paths) {
+// A file that a route may name: small, regular, among the certificates.
+std::optional<Bytes> read_certificate_file(const std::string& path) {
+    struct stat status {};
+    if (!path.starts_with("certificates/") || ::lstat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode) ||
+        status.st_size > kCertificateFileBytesMax) {
+        return std::nullopt;
+    }
+    std::ifstream file(path, std::ios::binary);
+    return Bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// Approved routes are dialled whatever the file says: what a start needs of them must be there and right, or the node
+// could not start any more.
+std::optional<std::string> why_no_start(const config::Paths& paths) {
+    std::size_t anchors_bytes = 0;
     for (const auto& route : paths.routes) {
-        std::ifstream file(route.anchors, std::ios::binary);
-        const Bytes document{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-        const auto anchors = crypto::read_certificates(document);
-        if (!anchors || anchors->empty()) {
-            return route.name + ": " + route.anchors;
+        std::vector<std::string> keys{route.log_key};
+        for (const auto& beyond : route.onward) {
+            keys.push_back(beyond.log_key);
         }
+        for (const auto& key : keys) {
+            if (!crypto::NoteVerifier::parse(key)) {
+                return route.name + ".log_key: " + key;
+            }
+        }
+        const auto file = read_certificate_file(route.anchors);
+        const auto anchors = crypto::read_certificates(file.value_or(Bytes()));
+        if (!anchors || anchors->empty()) {
+            return route.name + ".anchors: " + route.anchors;
+        }
+        for (const auto& anchor : *anchors) {
+            anchors_bytes += anchor.der().size();
+        }
+        if (!read_certificate_file(route.envelope)) {
+            return route.name + ".envelope: " + route.envelope;
+        }
+    }
+    if (anchors_bytes > kAnchorsBytesMax) {
+        return "anchors: more than " + std::to_string(kAnchorsBytesMax) + " bytes";
     }
     const auto certificates = load_node_certificates(".", paths.routes);
     return certificates ? std::nullopt : std::optional<std::string>("envelope: " + certificates.error().message());
@@ -208,7 +243,7 @@ Result<std::variant<PathsChange, Problem>> make_paths_change(const storage::Read
         wrong += (wrong.empty() ? "" : "; ") + mistake.key + ": " + mistake.text;
     }
     if (wrong.empty()) {
-        wrong = why_not_usable(paths).value_or(std::string());
+        wrong = why_no_start(paths).value_or(std::string());
     }
     if (!wrong.empty()) {
         return Answer{problem("XF-2028", {wrong.substr(0, kMistakesBytesMax)})};
@@ -222,6 +257,11 @@ Result<std::variant<PathsChange, Problem>> make_paths_change(const storage::Read
     change.set_base(base.data(), base.size());
     *change.mutable_paths() = to_row(paths);
     return Answer{std::move(change)};
+}
+
+std::optional<Problem> why_not_usable(const storage::rows::Paths& paths) {
+    const auto wrong = why_no_start(from_row(paths));
+    return wrong ? std::optional(problem("XF-2028", {wrong->substr(0, kMistakesBytesMax)})) : std::nullopt;
 }
 
 Result<std::optional<Problem>> apply_paths_change(storage::WriteTransaction& transaction, const PathsChange& change,
@@ -312,9 +352,12 @@ asio::awaitable<Result<void>> Paths::start() {
             co_return row.error();
         }
         if (*row) {
+            // Until there is a look the time of the approval stands for it: a gateway that never runs is noticed.
+            checked_ = checked_.value_or(storage::Milliseconds(std::chrono::milliseconds((*row)->time_ms())));
             co_return Result<void>{};
         }
     }
+    checked_ = context_.clock.now();
     std::function<Result<void>(storage::Batch&)> apply = [this](storage::Batch& batch) -> Result<void> {
         ApprovedPaths row;
         *row.mutable_paths() = to_row(declared_);
@@ -364,16 +407,22 @@ Result<std::vector<std::string>> Paths::differences() const {
 }
 
 bool Paths::check_is_due() const {
-    return open_ && (stale_ || !checked_ || context_.clock.now() - *checked_ >= kEvery);
+    const auto now = context_.clock.now();
+    // Neither trouble nor an owned gateway that reports something else each second makes more than one a minute.
+    const bool rested = !tried_ || now - *tried_ >= kRest || now < *tried_;
+    return open_ && rested && (stale_ || !checked_ || now - *checked_ >= kEvery);
 }
 
 asio::awaitable<Result<void>> Paths::check() {
+    const auto now = context_.clock.now();
+    tried_ = now;
+    stale_ = false;  // what changes from here on is for the next look
     const auto found = differences();
     const auto wanted = approved();
     if (!found || !wanted) {
+        stale_ = true;
         co_return found ? wanted.error() : found.error();
     }
-    const auto now = context_.clock.now();
     crypto::JsonObject json;
     json.object("approved", json_of(*wanted))
         .object("configured", json_of(declared_))
@@ -399,10 +448,10 @@ asio::awaitable<Result<void>> Paths::check() {
     auto running = execute(context_, std::move(apply), 0, true);
     const auto done = co_await std::move(running);
     if (!done) {
+        stale_ = true;
         co_return done.error();
     }
     checked_ = now;
-    stale_ = false;
     differences_ = found->size();
     co_return Result<void>{};
 }

@@ -30,6 +30,8 @@ config::Paths from_row(const storage::rows::Paths& row);
 // routes name beneath the current directory.
 Result<std::variant<storage::rows::PathsChange, boundary::Problem>> make_paths_change(
     const storage::ReadTransaction& transaction, const boundary::PathsForm& asked, const std::string& node);
+// XF-2028: a node could not start with them as its files are now.
+std::optional<boundary::Problem> why_not_usable(const storage::rows::Paths& paths);
 // Makes them the approved ones if those it was made from still are; else XF-2021.
 Result<std::optional<boundary::Problem>> apply_paths_change(storage::WriteTransaction& transaction,
                                                             const storage::rows::PathsChange& change, ByteView request,
@@ -44,6 +46,7 @@ Result<void> describe_paths_differences(const storage::ReadTransaction& transact
 class Paths {
 public:
     static constexpr std::chrono::hours kEvery{24};
+    static constexpr std::chrono::minutes kRest{1};    // between two looks
     static constexpr std::chrono::hours kOverdue{48};  // since the last look: XF-2030
 
     // `declared`: the file's. `context` outlives it; its configuration's paths are those in effect.
@@ -73,6 +76,7 @@ private:
     std::optional<boundary::ReportListeners> open_;
     bool stale_ = true;  // something has changed since the last look
     std::optional<storage::Milliseconds> checked_;
+    std::optional<storage::Milliseconds> tried_;
     std::size_t differences_ = 0;  // found by the last look
 };
 

@@ -171,8 +171,7 @@ std::string to_text(storage::Month month) {
     return {text, static_cast<std::size_t>(length)};
 }
 
-Result<void> count_file(storage::Batch& batch, const Candidate& candidate, const Decision& decision,
-                        const TermCounts::Late& late) {
+storage::rows::Quality figures_of(const Candidate& candidate, const Decision& decision, const TermCounts::Late& late) {
     QualityCounts counts;
     const bool refused = decision.kind == SubmissionOutcome::REFUSED;
     (refused ? counts.files_refused : counts.files_accepted) = 1;
@@ -187,9 +186,33 @@ Result<void> count_file(storage::Batch& batch, const Candidate& candidate, const
         counts.late = late.late;
         counts.undecided = late.undecided;
     }
+    return to_row(counts);
+}
+
+Result<void> count_file(storage::Batch& batch, const Candidate& candidate, const Decision& decision,
+                        const TermCounts::Late& late) {
     const std::string& unit = candidate.unit.empty() ? candidate.caller.principal.unit : candidate.unit;
     return storage::add_quality(batch.transaction(), month_of(batch.time()), unit, candidate.catalog->name(),
-                                to_row(counts));
+                                figures_of(candidate, decision, late));
+}
+
+Result<void> count_decided_file(storage::Batch& batch, const storage::rows::Submission& row) {
+    storage::rows::Quality counts = row.quality();
+    if (row.state() == storage::rows::Submission::REFUSED) {
+        counts.set_files_accepted(0);
+        counts.set_files_refused(1);
+        counts.set_stored(0);
+        counts.set_duplicate(0);
+        counts.set_changed(0);
+        counts.set_late(0);
+        counts.set_undecided(0);
+    } else if (row.changes_records()) {
+        counts.set_changed(row.counts().stored());
+    } else {
+        counts.set_stored(row.counts().stored());
+        counts.set_duplicate(row.counts().duplicate());
+    }
+    return storage::add_quality(batch.transaction(), month_of(batch.time()), row.unit(), row.catalog(), counts);
 }
 
 asio::awaitable<void> read_quality(Context& context, ExchangePointer exchange) {

@@ -19,6 +19,10 @@ std::string to_text(storage::Month month);  // "2026-11"
 // Adds a file's figures to those of the month in which it was decided on. `late`: of the records it stored.
 Result<void> count_file(storage::Batch& batch, const Candidate& candidate, const Decision& decision,
                         const TermCounts::Late& late);
+// The same of a file that waits: kept until it is decided on, and counted then, in that month.
+storage::rows::Quality figures_of(const Candidate& candidate, const Decision& decision, const TermCounts::Late& late);
+// Precondition: the row's counts are what it came to.
+Result<void> count_decided_file(storage::Batch& batch, const storage::rows::Submission& row);
 
 // The figures of a month, of units whose affairs the caller may see: canonical JSON, and a receipt of the leaf that
 // says its digest.

@@ -32,6 +32,7 @@ bool is_reason(const std::string& text) {
 // The verb that lets somebody decide on requests for this act.
 std::string_view deciding_verb(std::string_view act) {
     return act == policies::act::account                                   ? verb::decide_account
+           : act == policies::act::recover                                 ? verb::decide_recovery
            : act == policies::act::policy || act == policies::act::paths   ? verb::decide_policy
            : act == policies::act::submit || act == policies::act::correct ? verb::decide_submission
            : act == policies::act::unmask                                  ? verb::decide_unmasking
@@ -40,11 +41,12 @@ std::string_view deciding_verb(std::string_view act) {
 
 // And that lets somebody ask for it.
 std::string_view requesting_verb(std::string_view act) {
-    return act == policies::act::account  ? verb::request_account
-           : act == policies::act::policy ? verb::request_policy
-           : act == policies::act::paths  ? verb::request_policy
-           : act == policies::act::unmask ? verb::request_unmasking
-                                          : std::string_view{};
+    return act == policies::act::account   ? verb::request_account
+           : act == policies::act::recover ? verb::request_recovery
+           : act == policies::act::policy  ? verb::request_policy
+           : act == policies::act::paths   ? verb::request_policy
+           : act == policies::act::unmask  ? verb::request_unmasking
+                                           : std::string_view{};
 }
 
 std::string catalog_of(const ApprovalRequest& row) {
@@ -91,7 +93,7 @@ storage::LeafObject object_of(const storage::RequestId& id, const ApprovalReques
 }
 
 std::string change_json(const ApprovalRequest& row, std::string_view node) {
-    return row.has_account()      ? account_change_json(row.account(), node)
+    return row.has_account()      ? account_change_json(row.account(), row.act(), node)
            : row.has_policy()     ? policy_change_json(row.policy(), node)
            : row.has_submission() ? submission_change_json(row.submission(), row.act(), node)
            : row.has_unmask()     ? unmask_change_json(row.unmask(), node)

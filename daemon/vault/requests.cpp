@@ -11,6 +11,7 @@
 #include "daemon/vault/submission_differences.hpp"
 #include "daemon/vault/unmasking.hpp"
 #include "storage/error.hpp"
+#include "storage/packs.hpp"
 
 namespace xinfu::vault {
 namespace {
@@ -97,8 +98,18 @@ Result<std::vector<RequestDecision>> Requests::standing_approvals(const storage:
     return standing;
 }
 
-Result<RequestView> Requests::view(const storage::ReadTransaction& transaction, const PolicySet& policies,
-                                   const storage::RequestId& id, const ApprovalRequest& row, bool whole) const {
+// What a request says of records is for whoever asked and those who may decide; others see that there is one.
+bool Requests::is_privy(const Caller& caller, const PolicySet& policies, const ApprovalRequest& row) {
+    if (!row.has_submission() && !row.has_unmask()) {
+        return true;
+    }
+    return row.applicant() == caller.principal.account ||
+           permitting_role(policies.access, caller.principal, deciding_verb(row.act()), catalog_of(row), row.unit());
+}
+
+Result<RequestView> Requests::view(const Caller& caller, const storage::ReadTransaction& transaction,
+                                   const PolicySet& policies, const storage::RequestId& id, const ApprovalRequest& row,
+                                   bool whole) const {
     RequestView view;
     view.set_id(storage::to_text(id));
     view.set_act(row.act());
@@ -133,7 +144,7 @@ Result<RequestView> Requests::view(const storage::ReadTransaction& transaction, 
         shown.set_time_ms(decision.time_ms());
         shown.set_leaf(decision.leaf());
     }
-    if (!whole) {
+    if (!whole || !is_privy(caller, policies, row)) {
         return view;
     }
     view.set_change(change_json(row, context_.node));
@@ -172,7 +183,7 @@ Result<RequestView> Requests::view(const storage::ReadTransaction& transaction, 
 asio::awaitable<void> Requests::answer_done(ExchangePointer exchange, std::shared_ptr<const PolicySet> policies,
                                             Found one, Recorded recorded) {
     const auto snapshot = context_.ledger.engine().snapshot();
-    auto shown = snapshot ? view(**snapshot, *policies, one.id, one.row, true)
+    auto shown = snapshot ? view(exchange->caller(), **snapshot, *policies, one.id, one.row, true)
                           : Result<RequestView>(boost::system::in_place_error, snapshot.error());
     auto receipt = make_receipt(context_.ledger, recorded.index, recorded.entry, recorded.committed);
     if (!shown || !receipt) {
@@ -190,7 +201,7 @@ asio::awaitable<void> Requests::answer_done(ExchangePointer exchange, std::share
 asio::awaitable<Result<Requests::Problems>> Requests::make_change(const boundary::OpenRequest& asked,
                                                                   std::shared_ptr<const PolicySet> policies,
                                                                   ApprovalRequest& row) {
-    if (asked.act() == policies::act::account) {
+    if (asked.act() == policies::act::account || asked.act() == policies::act::recover) {
         const auto snapshot = context_.ledger.engine().snapshot();
         if (!snapshot) {
             co_return snapshot.error();
@@ -203,7 +214,14 @@ asio::awaitable<Result<Requests::Problems>> Requests::make_change(const boundary
             co_return Problems{std::move(*defect)};
         }
         *row.mutable_account() = std::get<storage::rows::AccountChange>(std::move(*change));
-        co_return Problems{};
+        if (asked.act() == policies::act::account) {
+            co_return Problems{};
+        }
+        const auto needed = is_recovery(**snapshot, rules(*policies), row.account());
+        if (!needed) {
+            co_return needed.error();
+        }
+        co_return *needed ? Problems{} : Problems{problem("XF-2031")};
     }
     if (asked.act() == policies::act::paths) {
         const auto snapshot = context_.ledger.engine().snapshot();
@@ -307,30 +325,29 @@ asio::awaitable<void> Requests::open(ExchangePointer exchange) {
     struct Opened {
         storage::RequestId id{};
         ApprovalRequest row;
-        bool too_many = false;
+        Problems why;
         std::uint64_t leaf = 0;
         Bytes entry;
     };
     auto opened = std::make_shared<Opened>();
     opened->id =
         storage::make_submission_id(context_.clock.now().time_since_epoch().count(), context_.random.array<10>());
-    std::function<Result<void>(storage::Batch&)> apply = [this, caller, row, opened,
+    std::function<Result<void>(storage::Batch&)> apply = [this, caller, row, opened, policies,
                                                           valid = rule->valid](storage::Batch& batch) -> Result<void> {
-        std::size_t open = 0;
         const auto now = context_.clock.now();
-        const auto counted =
-            storage::visit_requests(batch.transaction(), [&](const storage::RequestId&, const ApprovalRequest& other) {
-                open += other.applicant() == row.applicant() && state_of(other, now) == "open";
-                // The newest come first; older ones than this have expired.
-                const bool may_be_open = now - storage::Milliseconds(std::chrono::milliseconds(other.created_ms())) <=
-                                         policies::kApprovalValidMax;
-                return open < kOpenMax && may_be_open;
-            });
-        if (!counted) {
-            return counted.error();
+        opened->why.reset();
+        const auto active = storage::active_policy_digest(batch.transaction());
+        const auto account = storage::find_account(batch.transaction(), row.applicant());
+        const auto open = storage::count_open_requests(batch.transaction(), row.applicant(), kOpenMax);
+        if (!active || !account || !open) {
+            return !active ? active.error() : !account ? account.error() : open.error();
         }
-        opened->too_many = open >= kOpenMax;
-        if (opened->too_many) {
+        if (*active != policies->digest || !*account || (*account)->disabled) {
+            opened->why = problem("XF-5006");  // it was ended, or the rules are others, since the request began
+            return {};
+        }
+        if (*open >= kOpenMax) {
+            opened->why = problem("XF-2023", {std::to_string(kOpenMax)});
             return {};
         }
         opened->row = row;
@@ -352,8 +369,8 @@ asio::awaitable<void> Requests::open(ExchangePointer exchange) {
         co_await std::move(answering);
         co_return;
     }
-    if (opened->too_many) {
-        auto refusing = refuse_act(context_, exchange, problem("XF-2023", {std::to_string(kOpenMax)}), "request", {});
+    if (opened->why) {
+        auto refusing = refuse_act(context_, exchange, std::move(*opened->why), "request", {});
         co_await std::move(refusing);
         co_return;
     }
@@ -366,6 +383,7 @@ asio::awaitable<void> Requests::list(ExchangePointer exchange) {
     const Caller caller = exchange->caller();
     const auto policies = context_.policies.current();
     std::vector<GatewayReply> views;
+    std::size_t walked = 0;
     boost::system::error_code failed;
     const auto snapshot = context_.ledger.engine().snapshot();
     if (!snapshot) {
@@ -376,15 +394,15 @@ asio::awaitable<void> Requests::list(ExchangePointer exchange) {
                 const auto visible = is_visible(caller, row);
                 if (!visible || !*visible) {
                     failed = visible ? failed : visible.error();
-                    return !failed;
+                    return !failed && ++walked < kWalkedMax;
                 }
-                auto shown = view(**snapshot, *policies, id, row, false);
+                auto shown = view(caller, **snapshot, *policies, id, row, false);
                 if (!shown) {
                     failed = shown.error();
                     return false;
                 }
                 *views.emplace_back().mutable_request() = std::move(*shown);
-                return views.size() < kListedMax;
+                return views.size() < kListedMax && ++walked < kWalkedMax;
             });
         failed = visited ? failed : visited.error();
     }
@@ -419,7 +437,7 @@ asio::awaitable<void> Requests::get(ExchangePointer exchange) {
     auto recording = record(context_, std::move(leaf), storage::LeafNotes{});
     const auto recorded = co_await std::move(recording);
     const auto snapshot = context_.ledger.engine().snapshot();
-    auto shown = snapshot && recorded ? view(**snapshot, *context_.policies.current(), one.id, one.row, true)
+    auto shown = snapshot && recorded ? view(caller, **snapshot, *context_.policies.current(), one.id, one.row, true)
                                       : Result<RequestView>(boost::system::in_place_error,
                                                             recorded ? snapshot.error() : recorded.error());
     if (!shown) {

@@ -29,6 +29,7 @@ class Requests {
 public:
     static constexpr std::size_t kOpenMax = 100;  // of one applicant
     static constexpr std::size_t kListedMax = 200;
+    static constexpr std::size_t kWalkedMax = 5000;  // the newest, of which those that may be seen are listed
 
     // All outlive it. `anchors`: whom the node believes about certificates. `on_units`: what takes keys that were made
     // for new units, once they are committed.
@@ -70,9 +71,10 @@ private:
                                                   std::shared_ptr<const PolicySet>& loaded);
     // What comes of the last approval. The effect's leaf is the caller's to write.
     Result<Problems> make_it_so(storage::Batch& batch, Deciding& deciding) const;
-    Result<boundary::RequestView> view(const storage::ReadTransaction& transaction, const PolicySet& policies,
-                                       const storage::RequestId& id, const storage::rows::ApprovalRequest& row,
-                                       bool whole) const;
+    static bool is_privy(const Caller& caller, const PolicySet& policies, const storage::rows::ApprovalRequest& row);
+    Result<boundary::RequestView> view(const Caller& caller, const storage::ReadTransaction& transaction,
+                                       const PolicySet& policies, const storage::RequestId& id,
+                                       const storage::rows::ApprovalRequest& row, bool whole) const;
     Result<std::vector<storage::rows::RequestDecision>> standing_approvals(
         const storage::ReadTransaction& transaction, const PolicySet& policies,
         const storage::rows::ApprovalRequest& row) const;

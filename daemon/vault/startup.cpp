@@ -14,6 +14,7 @@
 #include "daemon/config/loader.hpp"
 #include "daemon/vault/paths.hpp"
 #include "storage/error.hpp"
+#include "storage/requests.hpp"
 
 namespace xinfu::vault {
 namespace {
@@ -119,7 +120,7 @@ Store open_store(config::Config& config, std::shared_ptr<const crypto::KeyWrappe
                 made = true;
             }
         }
-        if (made) {
+        if (must(storage::list_open_requests(*transaction), "the requests") || made) {
             must(transaction->commit(), "the units' keys");
         }
         store.certificates = must(load_node_certificates(".", config.routes), "certificates/");

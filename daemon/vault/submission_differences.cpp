@@ -25,6 +25,7 @@ std::map<std::string, std::string> masked(std::string_view canonical, const Cata
 class Description {
 public:
     explicit Description(boundary::RequestView& view) : view_(view) {}
+    bool full() const { return room_ == 0; }
 
     void add(std::string field, std::string before, std::string after) {
         const auto size = field.size() + before.size() + after.size() + 16;
@@ -128,6 +129,9 @@ Result<void> describe_submission(const storage::ReadTransaction& transaction, co
     }
     const CatalogMask mask(policies, row.catalog());
     for (const auto& change : judged->changes) {
+        if (description.full()) {
+            break;
+        }
         const auto before = current_text(transaction, keys, change);
         if (!before) {
             return before.error();

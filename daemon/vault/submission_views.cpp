@@ -22,11 +22,29 @@ struct Found {
     Caller caller;  // with the role that permits this reading
 };
 
+// Who may read a submission in this way. Its original: also whoever has to decide on it, as long as it waits.
+std::optional<std::string> reading_role(const PolicySet& policies, const Principal& principal, std::string_view verb,
+                                        const Submission& row) {
+    auto role = permitting_role(policies.access, principal, verb, row.catalog(), row.unit());
+    if (!role && verb == policies::verb::read_original && row.state() == Submission::PENDING) {
+        role =
+            permitting_role(policies.access, principal, policies::verb::decide_submission, row.catalog(), row.unit());
+    }
+    return role;
+}
+
 // The submission, if this caller may read it in this way; else the problem, which has its leaf.
 asio::awaitable<std::optional<Found>> find(Context& context, ExchangePointer exchange, std::string_view verb,
                                            std::string id_text) {
     Caller caller = exchange->caller();
     boundary::Problem why = problem("XF-2005");
+    if (verb == policies::verb::read_original) {
+        const auto policies = context.policies.current();
+        const bool may =
+            possibly_permitting_role(policies->access, caller.principal, verb, {}) ||
+            possibly_permitting_role(policies->access, caller.principal, policies::verb::decide_submission, {});
+        why = problem(may ? "XF-2005" : "XF-2001");
+    }
     const auto id = storage::submission_id_from_text(id_text);
     if (id) {
         const auto snapshot = context.ledger.engine().snapshot();
@@ -36,7 +54,7 @@ asio::awaitable<std::optional<Found>> find(Context& context, ExchangePointer exc
             why = problem_of(row.error());
         } else if (*row) {
             const auto policies = context.policies.current();
-            auto role = permitting_role(policies->access, caller.principal, verb, (*row)->catalog(), (*row)->unit());
+            auto role = reading_role(*policies, caller.principal, verb, **row);
             if (role) {
                 caller.role = std::move(*role);
                 co_return Found{*id, std::move(**row), std::move(caller)};

@@ -51,7 +51,7 @@ Result<std::optional<Problem>> use_unmasking(storage::WriteTransaction& transact
     const bool fits = *row && (*row)->state() == ApprovalRequest::EXECUTED && (*row)->has_unmask() &&
                       (*row)->applicant() == account && (*row)->unmask().catalog() == catalog &&
                       (*row)->unmask().subject() == subject && (*row)->unmask().used_ms() == 0 &&
-                      now_ms < (*row)->expires_ms();
+                      now_ms >= (*row)->created_ms() && now_ms < (*row)->expires_ms();
     if (!fits) {
         return Answer{problem("XF-2027")};
     }

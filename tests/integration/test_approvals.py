@@ -11,7 +11,7 @@ import threading
 import time
 import unittest
 
-from tests.support.demo import XINFU, receipt_leaf, run
+from tests.support.demo import XINFU, receipt_leaf, run, wait_until
 from tests.support.people import PeopleCase
 from tests.support.records import credit_code
 
@@ -178,8 +178,8 @@ class Approvals(PeopleCase):
             self.assertProblem(self.request(form, who), 403, "XF-2001")
         request = self.opened(form)
         self.assertProblem(self.approve(request["id"], "AUDITOR"), 403, "XF-2001")
+        self.assertProblem(self.ask("VIEWER", "/v1/requests"), 403, "XF-2001")
         for who in ("DATA_ADMIN", "VIEWER"):
-            self.assertProblem(self.ask(who, "/v1/requests"), 403, "XF-2001")
             self.assertProblem(self.ask(who, "/v1/accounts"), 403, "XF-2001")
         account = self.enrolled("VICTIM")
         for who in ("AUDITOR", "DATA_ADMIN", "APPROVER", "VIEWER"):
@@ -251,6 +251,57 @@ class Approvals(PeopleCase):
         self.assertEqual(self.approve(back["id"]).status, 200)
         self.assertEqual(self.demo.as_person("LEAVER", "/v1/status", token=self.demo.session("LEAVER")).status, 200)
 
+    def test_a_forgotten_password_is_set_anew_when_another_person_approves(self):
+        """ACC-04: with the same certificate; the old one is no password any more, and sessions end."""
+        form = self.form("FORGETS", number="made-up-0012")
+        account = self.approve(self.opened(form)["id"]).json["object"]
+        self.assertEqual(self.ask("FORGETS", "/v1/status").status, 200)
+        del form["certificates"]
+        self.assertProblem(self.request(dict(form, reset_password="yes"), account=account), 400, "XF-1109")
+        self.assertProblem(self.request(self.form("NOBODYYET", number="made-up-0013") | {"reset_password": True}), 422, "XF-2018")
+        wish = self.opened(dict(form, reset_password=True), account=account)
+        self.assertIn({"field": "password", "before": "", "after": "reset"}, wish["differences"])
+        self.assertIn('"reset_password":true', wish["change"])
+        self.assertEqual(self.approve(wish["id"]).status, 200)
+        self.assertProblem(self.demo.as_person("FORGETS", "/v1/status", token=self.tokens["FORGETS"]), 401, "XF-1006")
+        old = self.demo["FORGETS_PASSWORD"]
+
+        def log_in(password):
+            return self.demo.curl("/v1/session", "--json", json.dumps({"password": password}), who="FORGETS")
+        self.assertProblem(log_in(old), 400, "XF-1025")  # known since before
+        self.assertEqual(log_in("Quite-another 31 word").status, 201)
+        self.assertProblem(log_in(old), 401, "XF-1007")
+
+    def test_when_nobody_can_ask_for_accounts_any_more_two_others_can(self):
+        """The last security administrator is lost: only then, two persons, and loudly."""
+        accounts = self.ask("AUDITOR", "/v1/accounts").json["accounts"]
+        lost = next(one for one in accounts if one["roles"] == ["security_administrator"] and one["state"] == "active")
+        number = re.search("serialNumber *= *([^,/]+)", run("openssl", "x509", "-in", self.demo["SECURITY_ADMIN_CERT"], "-noout",
+                                                             "-subject").stdout.decode()).group(1).strip()
+        form = {"kind": "person", "unit": lost["unit"], "unit_name": "测试单位", "name": "示例", "post": "科员", "phone": "0",
+                "roles": ["security_administrator"], "reset_password": True,
+                "valid_until": (datetime.date.today() + datetime.timedelta(days=300)).isoformat()}
+
+        def wish(who="DATA_ADMIN", **changed):
+            return self.post(who, "/v1/requests", {"act": "recover", "reason": "lost", "form": form | changed, "account": lost["id"]})
+        self.assertTrue(number)
+        self.assertProblem(wish(), 409, "XF-2031")
+        for who in ("AUDITOR", "APPROVER", "VIEWER"):
+            self.assertProblem(wish(who), 403, "XF-2001")
+        self.assertEqual(self.post("SYSTEM_ADMIN", f"/v1/accounts/{lost['id']}/disable", {"reason": "lost"}).status, 200)
+        self.assertProblem(wish(roles=["viewer"]), 409, "XF-2031")
+        asked = wish()
+        self.assertEqual(asked.status, 201, asked)
+        self.assertProblem(self.approve(asked.json["id"], "DATA_ADMIN"), 403, "XF-2012")
+        self.assertProblem(self.approve(asked.json["id"], "AUDITOR"), 403, "XF-2001")
+        self.assertEqual(self.approve(asked.json["id"]).json["state"], "executed")
+        self.assertEqual(len(self.leaves_of("recover_account", approval=asked.json["id"])), 1)
+        password = "A fresh start 42!"
+        answer = self.demo.curl("/v1/session", "--json", json.dumps({"password": password}), who="SECURITY_ADMIN")
+        self.assertEqual(answer.status, 201, answer)
+        self.demo.env["XINFU_SECURITY_ADMIN_PASSWORD"] = password
+        self.assertProblem(wish(), 409, "XF-2031")
+
     # ---- packs -------------------------------------------------------------------------------------------------
     def test_packs_come_into_force_when_another_person_has_signed(self):
         """APR-03, APR-05: the old ones until then; afterwards at once, and after a restart; and back again."""
@@ -320,6 +371,31 @@ class Approvals(PeopleCase):
             self.assertEqual(self.ask("AUDITOR", f"/v1/requests/{wanted}").json["missing"], 2)
             answer = self.approve(wanted)
             self.assertEqual((answer.json["state"], answer.json["missing"]), ("open", 1), answer)
+            self.assertEqual(self.approve(wanted, "APPROVER").json["state"], "executed")
+        finally:
+            back = self.propose(("access", old))
+            self.assertEqual(self.approve(back.json["id"]).status, 200)
+
+    def test_whoever_was_revoked_since_counts_no_more(self):
+        """APR-01: between the first approval and the second."""
+        old = self.pack("access")
+        rule = "{act: account, strength: signature, approvers: %d,"
+        self.assertEqual(self.approve(self.propose(("access", old.replace(rule % 1, rule % 2))).json["id"]).status, 200)
+        try:
+            second = self.opened(self.form("APPROVER3", ["approver"], "made-up-0011"))["id"]
+            for who in ("APPROVER", "SYSTEM_ADMIN"):
+                answer = self.approve(second, who)
+            self.assertEqual(answer.json["state"], "executed", answer)
+            wanted = self.opened(self.form("WANTED2"))["id"]
+            self.assertEqual(self.approve(wanted, "APPROVER3").json["missing"], 1)
+            authority = self.demo.dir / "ca"
+            run(XINFU, "ca", "revoke", "--dir", authority, "--cert", self.demo["APPROVER3_CERT"])
+            run(XINFU, "ca", "crl", "--dir", authority, "--out", f"{self.demo['CITY_STATE']}/revocation/ca.crl")
+            wait_until(lambda: self.demo.curl("/v1/status", who="APPROVER3").code == "XF-1003", 60, 1, "the revocation")
+            self.assertEqual(self.ask("AUDITOR", f"/v1/requests/{wanted}").json["missing"], 2)
+            answer = self.approve(wanted)
+            self.assertEqual((answer.json["state"], answer.json["missing"]), ("open", 1), answer)
+            self.assertProblem(self.demo.curl("/v1/status", who="WANTED2"), 401, "XF-1001")
             self.assertEqual(self.approve(wanted, "APPROVER").json["state"], "executed")
         finally:
             back = self.propose(("access", old))
@@ -428,14 +504,19 @@ class Approvals(PeopleCase):
                 "request_policy": ("/v1/requests", *body({"act": "policy", "reason": "x", "policy": {}})),
                 "decide_account": (f"/v1/requests/{account}/decision", *bent), "decide_policy": (f"/v1/requests/{policy}/decision", *bent),
                 "decide_submission": (f"/v1/requests/{waiting}/decision", *bent),
+                "request_recovery": ("/v1/requests", *body({"act": "recover", "reason": "x", "form": {
+                    "kind": "ghost", "unit": self.unit, "unit_name": "x", "name": "x"}})),
                 "request_unmasking": ("/v1/requests", *body({"act": "unmask", "reason": "x", "unmask": {
                     "catalog": "interview-record", "subject": "x"}})),
                 "decide_unmasking": (f"/v1/requests/{unmasking}/decision", *bent)}
         acts["relay"] = acts["submit"]
-        self.assertEqual({verb for _, verb in table}, {*acts, "open_session"}, "an act that nobody tries")
+        # There is no open request for a recovery while others can act; who may decide is tried where one is needed.
+        self.assertEqual({verb for _, verb in table}, {*acts, "open_session", "decide_recovery"}, "an act that nobody tries")
         person = {role for role in roles if self.demo.env.get(f"XINFU_{people[role]}_PASSWORD") and table[role, "open_session"]}
         for (role, verb), granted in table.items():
             who = people[role]
+            if verb == "decide_recovery":
+                continue
             if verb == "open_session":
                 answer = self.demo.curl("/v1/session", *body({"password": self.demo.env.get(f"XINFU_{who}_PASSWORD", "x")}), who=who)
                 self.assertEqual(answer.status == 201, granted, (role, verb, answer))
@@ -447,6 +528,8 @@ class Approvals(PeopleCase):
             if verb.startswith("decide") and not refused:
                 # The applicant reads the request and has no say; to others it does not exist.
                 refused = answer.code in ("XF-2012", "XF-2005")
+            if verb == "read_original":
+                refused = refused or answer.status == 404  # to whoever may read one that waits, this one is not there
             self.assertEqual(not refused, granted, (role, verb, answer))
 
     def test_what_happened_is_in_the_log_and_the_log_is_whole(self):

@@ -1,9 +1,12 @@
 """Who may do what: IDN-01, IDN-05, ROL-01, ROL-04. Every refusal is a leaf."""
+import calendar
 import json
 import socket
 import ssl
+import time
 import unittest
 
+from tests.integration import test_clock
 from tests.support.demo import XINFU, DemoCase, run, wait_until
 
 
@@ -115,6 +118,62 @@ class Revocation(DemoCase):
         body = self.assertProblem(self.demo.curl("/v1/status", who="DEPT2"), 401)
         self.assertEqual(body["code"], "XF-1003")
         self.assertEqual(self.demo.curl("/v1/status").status, 200)
+
+
+class OldRevocationList(test_clock.OwnClock):
+    def test_a_list_that_is_too_old_is_relied_on_with_an_alarm_and_then_not_at_all(self):
+        """IDN-01: whether a certificate was taken back is then unknown, and unknown is no."""
+        authority, place = self.demo.dir / "ca", f"{self.demo['CITY_STATE']}/revocation/ca.crl"
+        day = 24 * 60
+
+        def publish(days):
+            run(XINFU, "ca", "crl", "--dir", authority, "--days", days, "--out", place)
+
+        def warned():
+            return [one["code"] for one in self.demo.curl("/v1/status").json["warnings"]]
+        self.set(0)
+        publish("1")
+        self.demo.restart_city()
+        self.assertEqual(warned(), [])
+        self.pass_time(day + 60)
+        wait_until(lambda: warned() == ["XF-1017"], what="the alarm")
+        self.assertEqual(self.demo.submit(self.demo.penalties(1)).status, 201)
+        self.pass_time(7 * day - 120)
+        wait_until(lambda: warned() == ["XF-1017"], what="the alarm alone")  # a look at the paths is due, too
+        self.pass_time(121)
+        answer = self.demo.curl("/v1/status")
+        self.assertProblem(answer, 503, "XF-1026")
+        self.assertIn("retry-after", answer.headers)
+        self.assertProblem(self.demo.submit(self.demo.penalties(1)), 503, "XF-1026")
+        publish("30")
+        wait_until(lambda: self.demo.curl("/v1/status").status == 200, 40, what="the end of the refusals")
+        wait_until(lambda: warned() == [], what="the end of the alarm")
+        self.assertEqual(self.demo.submit(self.demo.penalties(1)).status, 201)
+
+
+class EndingCertificates(test_clock.OwnClock):
+    def test_certificates_near_their_end_are_told_at_thirty_days_and_at_seven(self):
+        ends = min(self.end_of(self.demo[f"{who}_CERT"]) for who in ("DEPT", "DEPT2", "APPROVER", "VIEWER", "LOG_READER"))
+        left = int((ends - time.time()) // 60)  # minutes
+
+        def told():
+            status = self.demo.curl("/v1/status").json
+            return status["state"], [one["detail"] for one in status["warnings"] if one["code"] == "XF-1027"]
+        self.assertEqual(told(), ("ready", []))
+        self.set(0)
+        self.pass_time(left - 29 * 24 * 60)
+        self.demo.restart_city()
+        wait_until(lambda: told()[1] and told()[0] == "ready", what="the warning")
+        detail = told()[1][0]
+        self.assertRegex(detail, "[1-9][0-9]* end within 30 days, 0 of them within 7")
+        self.pass_time(23 * 24 * 60)
+        self.demo.restart_city()
+        wait_until(lambda: told()[1] and " 0 of them" not in told()[1][0], what="the alarm")
+        self.assertEqual(told()[0], "degraded")
+
+    def end_of(self, certificate):
+        told = run("openssl", "x509", "-in", certificate, "-noout", "-enddate").stdout.decode().split("=")[1].strip()
+        return calendar.timegm(time.strptime(told, "%b %d %H:%M:%S %Y %Z"))
 
 
 if __name__ == "__main__":

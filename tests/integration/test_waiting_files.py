@@ -48,6 +48,12 @@ class Waiting(PeopleCase):
     def records(self, row, node="CITY"):
         return self.demo.query(row["CF_XDR_SHXYM"], node=node).json["records"]
 
+    def figures(self):
+        """Files accepted and refused, and records stored, of the department's penalties this month."""
+        rows = self.demo.curl("/v1/quality").json["report"]["rows"]
+        mine = [one for one in rows if (one["unit"], one["catalog"]) == (self.unit, "administrative-penalty")]
+        return tuple(sum(one[key] for one in mine) for key in ("files_accepted", "files_refused", "stored"))
+
     def stored(self, **changes):
         row = self.demo.row(**changes)
         answer = self.waiting(self.demo.csv([row]))
@@ -76,8 +82,13 @@ class WaitingFiles(Waiting):
         original = self.ask("APPROVER", f"/v1/submissions/{first.id}/original")
         self.assertEqual(original.body, body.read_bytes())
 
+        auditors = self.shown(first.id, "AUDITOR")
+        self.assertNotIn("change", auditors)  # that there is a request, not what it says of records
+        self.assertNotIn("differences", auditors)
+
         decided = self.allowed(first.id)
         self.demo.verify_receipt(decided["receipt"])
+        self.assertProblem(self.ask("APPROVER", f"/v1/submissions/{first.id}/original"), 404, "XF-2005")
         self.assertEqual(self.state(first.id), "accepted")
         self.assertEqual([one["CF_WSH"] for one in self.records(row)], [row["CF_WSH"]])
         self.demo.delivered(first.id)
@@ -113,7 +124,9 @@ class WaitingFiles(Waiting):
     def test_a_file_that_was_rejected_leaves_nothing_but_its_receipt(self):
         row = self.demo.row()
         body = self.demo.sign(self.demo.csv([row]))
+        before = self.figures()
         first = self.demo.put(body, "rejected.p7m")
+        self.assertEqual(self.figures(), before)
         answer = self.post("APPROVER", f"/v1/requests/{first.id}/decision", {"decision": "reject", "reason": "金额有误"})
         self.assertEqual((answer.status, answer.json["state"]), (200, "rejected"), answer)
         told = self.demo.submission(first.id).json
@@ -123,12 +136,14 @@ class WaitingFiles(Waiting):
         self.demo.verify_receipt(newest.body)
         self.assertProblem(self.demo.curl(f"/v1/submissions/{first.id}/original"), 404, "XF-2005")
         self.assertProblem(self.allow(first.id), 409, "XF-2014")
+        self.assertEqual(self.figures(), (before[0], before[1] + 1, before[2]))
         second = self.demo.put(body, "rejected.p7m")  # the name is free
         self.assertEqual(second.status, 202, second)
         self.assertNotEqual(second.id, first.id)
         self.allowed(second.id)
         self.assertEqual(self.demo.submission(second.id).json["counts"]["stored"], 1)
         self.assertEqual(len(self.records(row)), 1)
+        self.assertEqual(self.figures(), (before[0] + 1, before[1] + 1, before[2] + 1))
 
     def test_whatever_was_overtaken_while_it_waited_is_not_stored_twice(self):
         """Duplicates go; another content of the same record refuses the file, whoever approved of it."""

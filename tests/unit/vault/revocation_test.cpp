@@ -36,6 +36,7 @@ protected:
                 said->set_signature_algorithm(list->signature_algorithm);
                 said->set_signature(list->signature.data(), list->signature.size());
                 said->set_this_update_s(list->this_update.time_since_epoch().count());
+                said->set_next_update_s(list->next_update ? list->next_update->time_since_epoch().count() : 0);
                 for (const auto& serial : list->revoked_serials) {
                     said->add_revoked_serials(serial.data(), serial.size());
                 }
@@ -82,6 +83,25 @@ TEST_F(RevocationTest, Idn01AListOfTheAuthorityTakesEffectAndOutlivesARestart) {
     const auto snapshot = must(ledger_->engine().snapshot());
     must(restarted.load(*snapshot));
     EXPECT_TRUE(restarted.is_revoked(holder.certificate));
+}
+
+TEST_F(RevocationTest, Idn01AListThatIsTooOldSaysNothingOfAnyCertificateOfItsIssuer) {
+    const Holder holder = unit_certificate(kUnit);
+    const auto in = [&](std::chrono::seconds time) { return clock_->now() + time; };
+    const auto due = std::chrono::hours(24);
+    EXPECT_FALSE(revocations_.is_unknown(holder.certificate, in(std::chrono::hours(24 * 365)))) << "there is none";
+    put("authority.crl", list(authority_, {}, std::chrono::seconds(10)));
+    look();
+    const auto grace = std::chrono::hours(168);
+    EXPECT_FALSE(revocations_.is_unknown(holder.certificate, in(due + grace - std::chrono::hours(1))));
+    EXPECT_TRUE(revocations_.is_unknown(holder.certificate, in(due + grace + std::chrono::hours(1))));
+    EXPECT_FALSE(revocations_.is_revoked(holder.certificate));
+
+    Revocations strict{std::chrono::seconds{0}};
+    const auto snapshot = must(ledger_->engine().snapshot());
+    must(strict.load(*snapshot));
+    EXPECT_FALSE(strict.is_unknown(holder.certificate, in(due - std::chrono::hours(1))));
+    EXPECT_TRUE(strict.is_unknown(holder.certificate, in(due + std::chrono::hours(1))));
 }
 
 TEST_F(RevocationTest, AnotherAuthoritysListIsNotBelieved) {
