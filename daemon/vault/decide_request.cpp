@@ -7,6 +7,7 @@
 #include "daemon/vault/ask_inspector.hpp"
 #include "daemon/vault/authorisation.hpp"
 #include "daemon/vault/identity.hpp"
+#include "daemon/vault/paths_change.hpp"
 #include "daemon/vault/request_facts.hpp"
 #include "daemon/vault/requests.hpp"
 #include "daemon/vault/signer_check.hpp"

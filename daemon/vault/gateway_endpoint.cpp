@@ -1,7 +1,6 @@
 #include "daemon/vault/gateway_endpoint.hpp"
 
 #include <algorithm>
-#include <array>
 #include <optional>
 #include <utility>
 
@@ -14,16 +13,11 @@
 #include "daemon/config/endpoint.hpp"
 #include "daemon/vault/active_policies.hpp"
 #include "daemon/vault/authorisation.hpp"
-#include "daemon/vault/catalog_service.hpp"
 #include "daemon/vault/counted_leaves.hpp"
-#include "daemon/vault/envelope_certificates.hpp"
+#include "daemon/vault/gateway_acts.hpp"
 #include "daemon/vault/handshake_service.hpp"
 #include "daemon/vault/identity.hpp"
-#include "daemon/vault/log_service.hpp"
 #include "daemon/vault/metrics.hpp"
-#include "daemon/vault/quality.hpp"
-#include "daemon/vault/records_query.hpp"
-#include "daemon/vault/submission_views.hpp"
 #include "policies/account_form.hpp"
 
 namespace xinfu::vault {
@@ -33,11 +27,8 @@ using boundary::GatewayReply;
 using boundary::GatewayRequest;
 namespace verb = policies::verb;
 
-constexpr std::size_t kTokenSizeMax = 256;
-constexpr std::size_t kNameSizeMax = 256;  // of catalogs, ids, routes: what a path may hold at all
 constexpr std::uint64_t kRefusalsMax = 1'000'000;
 constexpr int kListenersMax = 64;
-constexpr int kSamplesPerPart = 200;  // of metrics, in one packet
 
 }  // namespace
 
@@ -102,216 +93,6 @@ struct GatewayEndpoint::State : std::enable_shared_from_this<GatewayEndpoint::St
     std::optional<boundary::Problem> over_budget(const GatewayRequest& request, bool leaf, const std::string& account);
     void odd() { channel->close(boundary::Errc::unexpected); }
 };
-
-namespace {
-
-// What must be known of the asker before a request is handled.
-enum class Needs {
-    nothing,   // no handle at all: the gateway itself asks
-    identity,  // a principal in good standing
-    session,   // and, for persons, a session
-};
-
-// How a reading leaves its leaf: by its use case, or once for each connection here, before it is handled.
-enum class Leaves { by_use_case, once };
-
-using Handler = asio::awaitable<void> (*)(GatewayServices&, RequestPointer);
-
-struct Row {
-    GatewayRequest::BodyCase asks;
-    Needs needs;
-    std::string_view verb;    // of the access pack; empty: settled by the use case
-    std::string_view action;  // of leaves
-    Leaves leaves;
-    std::string_view kind;  // with Leaves::once
-    Handler handler;
-};
-
-asio::awaitable<void> answer(ExchangePointer exchange, GatewayReply reply) {
-    auto answering = exchange->reply(std::move(reply), boundary::Descriptor{});
-    const auto answered = co_await std::move(answering);
-    static_cast<void>(answered.has_value());
-}
-
-asio::awaitable<void> get_status(GatewayServices& services, RequestPointer request) {
-    GatewayReply reply;
-    *reply.mutable_status() = services.status();
-    return answer(request, std::move(reply));
-}
-
-asio::awaitable<void> get_metrics(GatewayServices& services, RequestPointer request) {
-    const bool ready = services.ready();  // measures, too
-    boundary::MetricsView all;
-    services.context.metrics.fill(all);
-    if (const auto filled = fill_quality(services.context, all); !filled) {
-        services.context.metrics.add("xinfu_vault_faults_total");  // the others are told nevertheless
-    }
-    int at = 0;
-    do {
-        GatewayReply reply;
-        auto& part = *reply.mutable_metrics();
-        part.set_ready(ready);
-        for (const int end = std::min(at + kSamplesPerPart, all.samples_size()); at < end; ++at) {
-            part.mutable_samples()->Add(std::move(*all.mutable_samples(at)));
-        }
-        reply.set_more(at < all.samples_size());
-        auto answering = request->reply(std::move(reply), boundary::Descriptor{});
-        if (const auto answered = co_await std::move(answering); !answered) {
-            co_return;
-        }
-    } while (at < all.samples_size());
-}
-
-asio::awaitable<void> watch_ended(GatewayServices& services, RequestPointer request) {
-    services.ended.watch(std::move(request));
-    co_return;
-}
-
-template <asio::awaitable<void> (*kHandler)(Context&, ExchangePointer)>
-asio::awaitable<void> with_context(GatewayServices& services, RequestPointer request) {
-    return kHandler(services.context, std::move(request));
-}
-
-constexpr auto kTable = std::to_array<Row>({
-    {GatewayRequest::kOpenSubmission, Needs::session, "", "submit", Leaves::by_use_case, "",
-     [](GatewayServices& services, RequestPointer request) { return services.accept_submission(std::move(request)); }},
-    {GatewayRequest::kOpenUpload, Needs::session, verb::submit, "open_upload", Leaves::by_use_case, "",
-     [](GatewayServices& services, RequestPointer request) { return services.uploads.open(std::move(request)); }},
-    {GatewayRequest::kGetUpload, Needs::session, "", "read_upload", Leaves::by_use_case, "",
-     [](GatewayServices& services, RequestPointer request) { return services.uploads.get(std::move(request)); }},
-    {GatewayRequest::kAppendUpload, Needs::session, "", "append_upload", Leaves::by_use_case, "",
-     [](GatewayServices& services, RequestPointer request) { return services.uploads.append(std::move(request)); }},
-    {GatewayRequest::kFinishUpload, Needs::session, "", "submit", Leaves::by_use_case, "",
-     [](GatewayServices& services, RequestPointer request) { return services.uploads.finish(std::move(request)); }},
-    {GatewayRequest::kDropUpload, Needs::session, "", "drop_upload", Leaves::by_use_case, "",
-     [](GatewayServices& services, RequestPointer request) { return services.uploads.drop(std::move(request)); }},
-    {GatewayRequest::kGetSubmission, Needs::session, verb::read_submission, "read_submission", Leaves::by_use_case, "",
-     with_context<get_submission>},
-    {GatewayRequest::kGetReceipt, Needs::session, verb::read_receipt, "read_receipt", Leaves::by_use_case, "",
-     with_context<get_receipt>},
-    {GatewayRequest::kGetDefects, Needs::session, verb::read_defects, "read_defects", Leaves::by_use_case, "",
-     with_context<get_defects>},
-    {GatewayRequest::kGetOriginal, Needs::session, "", "read_original", Leaves::by_use_case, "",
-     with_context<get_original>},
-    {GatewayRequest::kListCatalogs, Needs::session, verb::read_catalogs, "read_catalogs", Leaves::once, "catalogs",
-     with_context<list_catalogs>},
-    {GatewayRequest::kGetCatalog, Needs::session, verb::read_catalogs, "read_catalogs", Leaves::once, "catalogs",
-     with_context<get_catalog>},
-    {GatewayRequest::kQueryRecords, Needs::session, verb::query, "query", Leaves::by_use_case, "",
-     with_context<query_records>},
-    {GatewayRequest::kGetRoute, Needs::session, verb::read_route, "read_route", Leaves::by_use_case, "",
-     with_context<get_route>},
-    {GatewayRequest::kReadCheckpoint, Needs::session, verb::read_checkpoint, "read_log", Leaves::once, "checkpoint",
-     with_context<read_checkpoint>},
-    {GatewayRequest::kReadTile, Needs::session, verb::read_checkpoint, "read_log", Leaves::once, "tiles",
-     with_context<read_tile>},
-    {GatewayRequest::kReadEntries, Needs::session, verb::read_entries, "read_log", Leaves::once, "entries",
-     with_context<read_entries>},
-    {GatewayRequest::kOpenSession, Needs::identity, "", "open_session", Leaves::by_use_case, "",
-     [](GatewayServices& services, RequestPointer request) {
-         return services.sessions.open(services.context, std::move(request));
-     }},
-    {GatewayRequest::kCloseSession, Needs::identity, "", "close_session", Leaves::by_use_case, "",
-     [](GatewayServices& services, RequestPointer request) {
-         return services.sessions.close(services.context, std::move(request));
-     }},
-    {GatewayRequest::kGetStatus, Needs::session, verb::read_status, "read_status", Leaves::once, "status", get_status},
-    {GatewayRequest::kReadQuality, Needs::session, verb::read_quality, "read_quality", Leaves::by_use_case, "",
-     with_context<read_quality>},
-    {GatewayRequest::kGetEnvelopeCertificate, Needs::session, verb::read_checkpoint, "read_certificate", Leaves::once,
-     "certificate", with_context<get_envelope_certificate>},
-    {GatewayRequest::kOpenRequest, Needs::session, "", "request", Leaves::by_use_case, "",
-     [](GatewayServices& services, RequestPointer request) { return services.requests.open(std::move(request)); }},
-    {GatewayRequest::kListRequests, Needs::session, verb::read_requests, "read_requests", Leaves::once, "requests",
-     [](GatewayServices& services, RequestPointer request) { return services.requests.list(std::move(request)); }},
-    {GatewayRequest::kGetRequest, Needs::session, verb::read_requests, "read_request", Leaves::by_use_case, "",
-     [](GatewayServices& services, RequestPointer request) { return services.requests.get(std::move(request)); }},
-    {GatewayRequest::kGetApprovalStatement, Needs::session, verb::read_requests, "read_requests", Leaves::once,
-     "requests",
-     [](GatewayServices& services,
-        RequestPointer request) { return services.requests.get_statement(std::move(request)); }},
-    {GatewayRequest::kDecideRequest, Needs::session, verb::read_requests, "decide", Leaves::by_use_case, "",
-     [](GatewayServices& services, RequestPointer request) { return services.requests.decide(std::move(request)); }},
-    {GatewayRequest::kListPolicies, Needs::session, verb::read_policies, "read_policies", Leaves::once, "policies",
-     with_context<list_policies>},
-    {GatewayRequest::kGetPolicy, Needs::session, verb::read_policies, "read_policies", Leaves::once, "policies",
-     with_context<get_policy>},
-    {GatewayRequest::kGetPaths, Needs::session, verb::read_policies, "read_paths", Leaves::once, "paths",
-     [](GatewayServices& services, RequestPointer request) { return services.paths.show(std::move(request)); }},
-    {GatewayRequest::kListAccounts, Needs::session, verb::read_accounts, "read_accounts", Leaves::once, "accounts",
-     [](GatewayServices& services, RequestPointer request) { return services.accounts.list(std::move(request)); }},
-    {GatewayRequest::kGetAccount, Needs::session, verb::read_accounts, "read_account", Leaves::by_use_case, "",
-     [](GatewayServices& services, RequestPointer request) { return services.accounts.get(std::move(request)); }},
-    {GatewayRequest::kDisableAccount, Needs::session, verb::disable_account, "disable_account", Leaves::by_use_case, "",
-     [](GatewayServices& services, RequestPointer request) { return services.accounts.disable(std::move(request)); }},
-    {GatewayRequest::kGetMetrics, Needs::nothing, "", "", Leaves::by_use_case, "", get_metrics},
-    {GatewayRequest::kWatchEnded, Needs::nothing, "", "", Leaves::by_use_case, "", watch_ended},
-});
-
-const Row* find_row(const GatewayRequest& request) {
-    const auto found = std::ranges::find(kTable, request.body_case(), &Row::asks);
-    return found == kTable.end() ? nullptr : &*found;
-}
-
-// Sizes that no honest gateway sends: it checks them itself.
-bool is_well_formed(const GatewayRequest& request, const Row& row) {
-    if (request.token().size() > kTokenSizeMax) {
-        return false;
-    }
-    if (row.needs == Needs::nothing ? !request.handle().empty() : request.handle().size() != sizeof(Handle)) {
-        return false;
-    }
-    const std::string* names[] = {
-        request.has_get_submission() ? &request.get_submission().id() : nullptr,
-        request.has_get_receipt() ? &request.get_receipt().id() : nullptr,
-        request.has_get_defects() ? &request.get_defects().id() : nullptr,
-        request.has_get_original() ? &request.get_original().id() : nullptr,
-        request.has_get_catalog() ? &request.get_catalog().name() : nullptr,
-        request.has_get_route() ? &request.get_route().route() : nullptr,
-        request.has_query_records() ? &request.query_records().catalog() : nullptr,
-        request.has_open_submission() ? &request.open_submission().catalog() : nullptr,
-        request.has_open_upload() ? &request.open_upload().catalog() : nullptr,
-        request.has_get_upload() ? &request.get_upload().id() : nullptr,
-        request.has_append_upload() ? &request.append_upload().id() : nullptr,
-        request.has_append_upload() ? &request.append_upload().checksum() : nullptr,
-        request.has_finish_upload() ? &request.finish_upload().id() : nullptr,
-        request.has_drop_upload() ? &request.drop_upload().id() : nullptr,
-        request.has_open_request() ? &request.open_request().act() : nullptr,
-        request.has_open_request() ? &request.open_request().account() : nullptr,
-        request.has_get_request() ? &request.get_request().id() : nullptr,
-        request.has_get_approval_statement() ? &request.get_approval_statement().id() : nullptr,
-        request.has_decide_request() ? &request.decide_request().id() : nullptr,
-        request.has_decide_request() ? &request.decide_request().digest() : nullptr,
-        request.has_get_policy() ? &request.get_policy().digest() : nullptr,
-        request.has_get_account() ? &request.get_account().id() : nullptr,
-        request.has_disable_account() ? &request.disable_account().id() : nullptr,
-    };
-    return std::ranges::all_of(names,
-                               [](const std::string* name) { return name == nullptr || name->size() <= kNameSizeMax; });
-}
-
-// The act of a request, as the access pack calls it.
-std::string_view verb_of(const GatewayRequest& request, const Row& row, const Principal& principal) {
-    if (!request.has_open_submission()) {
-        return row.verb;
-    }
-    if (request.open_submission().check_only()) {
-        return verb::check;
-    }
-    return principal.kind == storage::AccountKind::platform ? verb::relay : verb::submit;
-}
-
-std::string catalog_of(const GatewayRequest& request) {
-    if (request.has_open_submission()) {
-        return request.open_submission().catalog();
-    }
-    if (request.has_open_upload()) {
-        return request.open_upload().catalog();
-    }
-    return request.has_query_records() ? request.query_records().catalog() : std::string();
-}
-
-}  // namespace
 
 asio::awaitable<Result<void>> Request::reply(GatewayReply reply, boundary::Descriptor descriptor) {
     reply.set_id(request_.id());
@@ -387,8 +168,8 @@ void GatewayEndpoint::State::take(GatewayRequest request) {
     if (take_notice(request)) {
         return;
     }
-    const Row* row = find_row(request);
-    if (row == nullptr || !is_well_formed(request, *row)) {
+    const GatewayAct* act = find_act(request);
+    if (act == nullptr || !is_well_formed(request, *act)) {
         return odd();
     }
     auto taken = std::make_shared<Request>(shared_from_this(), std::move(request));
@@ -507,17 +288,17 @@ std::optional<boundary::Problem> GatewayEndpoint::State::over_budget(const Gatew
 asio::awaitable<void> GatewayEndpoint::State::handle(RequestPointer request) {
     Context& context = services.context;
     const GatewayRequest& said = request->request_;
-    const Row& row = *find_row(said);
+    const GatewayAct& act = *find_act(said);
     Caller& caller = request->caller_;
-    context.metrics.add("xinfu_requests_total{request=\"" + std::string(row.action.empty() ? "node" : row.action) +
+    context.metrics.add("xinfu_requests_total{request=\"" + std::string(act.action.empty() ? "node" : act.action) +
                         "\"}");
-    if (row.needs == Needs::nothing) {
-        auto handling = row.handler(services, request);
+    if (act.needs == Needs::nothing) {
+        auto handling = act.handler(services, request);
         co_await std::move(handling);
         co_return;
     }
 
-    std::string action(row.action);
+    std::string action(act.action);
     if (said.has_open_submission() && said.open_submission().check_only()) {
         action = "check";
     }
@@ -549,7 +330,7 @@ asio::awaitable<void> GatewayEndpoint::State::handle(RequestPointer request) {
             }
         }
     }
-    if (!why && row.needs == Needs::session && caller.principal.kind == storage::AccountKind::person) {
+    if (!why && act.needs == Needs::session && caller.principal.kind == storage::AccountKind::person) {
         why = services.sessions.check(context, caller.principal, said.token());
     }
 
@@ -561,7 +342,7 @@ asio::awaitable<void> GatewayEndpoint::State::handle(RequestPointer request) {
     if (!why) {
         why = check_exclusions(rules->access, caller.principal);
     }
-    const std::string_view verb = verb_of(said, row, caller.principal);
+    const std::string_view verb = verb_of(said, act, caller.principal);
     if (!why && !verb.empty()) {
         auto role = possibly_permitting_role(rules->access, caller.principal, verb, catalog);
         if (!role) {
@@ -574,7 +355,7 @@ asio::awaitable<void> GatewayEndpoint::State::handle(RequestPointer request) {
         why = problem("XF-2003");
     }
     if (!why) {
-        why = over_budget(said, row.leaves == Leaves::by_use_case, caller.principal.account);
+        why = over_budget(said, act.leaves == Leaves::by_use_case, caller.principal.account);
     }
     const bool hands_in = (said.has_open_submission() && !said.open_submission().check_only()) ||
                           said.has_open_upload() || said.has_finish_upload();
@@ -597,10 +378,10 @@ asio::awaitable<void> GatewayEndpoint::State::handle(RequestPointer request) {
         co_return;
     }
 
-    if (row.leaves == Leaves::once && !request->connection_->noted.contains(std::string(row.kind))) {
+    if (act.leaves == Leaves::once && !request->connection_->noted.contains(std::string(act.kind))) {
         storage::Leaf leaf = leaf_of(caller, std::move(action));
         leaf.result = "done";
-        leaf.object.type = std::string(row.kind);
+        leaf.object.type = std::string(act.kind);
         auto recording = record(context, std::move(leaf), storage::LeafNotes{});
         const auto recorded = co_await std::move(recording);
         if (!recorded) {
@@ -609,9 +390,9 @@ asio::awaitable<void> GatewayEndpoint::State::handle(RequestPointer request) {
             static_cast<void>(answered.has_value());
             co_return;
         }
-        request->connection_->noted.emplace(row.kind);
+        request->connection_->noted.emplace(act.kind);
     }
-    auto handling = row.handler(services, request);
+    auto handling = act.handler(services, request);
     co_await std::move(handling);
 }
 

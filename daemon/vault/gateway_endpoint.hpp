@@ -63,7 +63,7 @@ public:
     asio::awaitable<boost::system::error_code> serve();
     void close();
 
-    struct State;  // the table in the .cpp speaks of it
+    struct State;
 
 private:
     std::shared_ptr<State> state_;

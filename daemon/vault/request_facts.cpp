@@ -5,7 +5,7 @@
 #include "crypto/canonical_json.hpp"
 #include "daemon/vault/account_change.hpp"
 #include "daemon/vault/approved_file.hpp"
-#include "daemon/vault/paths.hpp"
+#include "daemon/vault/paths_change.hpp"
 #include "daemon/vault/policy_change.hpp"
 #include "daemon/vault/unmasking.hpp"
 

@@ -6,6 +6,7 @@
 #include "daemon/vault/answers.hpp"
 #include "daemon/vault/authorisation.hpp"
 #include "daemon/vault/identity.hpp"
+#include "daemon/vault/paths_change.hpp"
 #include "daemon/vault/receipt.hpp"
 #include "daemon/vault/request_facts.hpp"
 #include "daemon/vault/submission_differences.hpp"

@@ -17,7 +17,6 @@
 #include "daemon/vault/context.hpp"
 #include "daemon/vault/exchange.hpp"
 #include "daemon/vault/keys.hpp"
-#include "daemon/vault/paths.hpp"
 #include "daemon/vault/policy_change.hpp"
 #include "daemon/vault/revocation.hpp"
 #include "daemon/vault/sessions.hpp"

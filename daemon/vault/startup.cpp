@@ -12,7 +12,7 @@
 #include "daemon/boundary/gateway.pb.h"
 #include "daemon/boundary/packet.hpp"
 #include "daemon/config/loader.hpp"
-#include "daemon/vault/paths.hpp"
+#include "daemon/vault/paths_change.hpp"
 #include "storage/error.hpp"
 #include "storage/requests.hpp"
 
