@@ -144,7 +144,8 @@ int serve(boundary::Arguments& arguments, const config::Config& settings, bounda
 
     int status = 0;
     link.on_welcome = [&](const boundary::CourierWelcome& welcome) {
-        if (!std::ranges::includes(wall_options.connect_ports, ports_to_call(welcome))) {
+        if (welcome.purpose() == boundary::CourierWelcome::TASKS &&
+            !std::ranges::includes(wall_options.connect_ports, ports_to_call(welcome))) {
             service.log(boundary::Level::notice, "other routes were approved: starting again for them");
             status = 1;
             io.stop();

@@ -55,7 +55,10 @@ public:
     void hand_over(boundary::Descriptor descriptor) const {
         EXPECT_TRUE(boundary::send_packet(control_.get(), "c", descriptor.get(), 0));
     }
-    void terminate() const { ::kill(pid_, SIGTERM); }
+    void terminate() const {
+        ASSERT_GT(pid_, 0);  // 0 would be this test, and whoever started it
+        ::kill(pid_, SIGTERM);
+    }
     void leave() { control_.reset(); }
     bool is_running() { return pid_ > 0 && ::waitpid(pid_, &status_, WNOHANG) == 0 ? true : (pid_ = 0, false); }
     int status() const { return status_; }  // once it no longer runs
