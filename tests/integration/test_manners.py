@@ -85,6 +85,25 @@ class Manners(DemoCase):
             self.assertEqual(run(BIN / program, "--version").returncode, 0)
             self.assertEqual(run(BIN / program, "--help").returncode, 0)
 
+    def test_there_is_no_way_to_switch_encryption_or_authentication_off(self):
+        """ENC-03, ACC-05: no such key in any part of the configuration, no plain address for departments, no node without its key."""
+        text = (self.demo.dir / "city" / "xinfu.yaml").read_text()
+        for broken, said in ((text.replace("gateway:\n", "gateway:\n  tls: false\n"), "gateway.tls"),
+                             (text.replace("gateway:\n", "gateway:\n  client_certificates: optional\n"), "client_certificates"),
+                             (text.replace("vault:\n", "vault:\n  encryption: false\n"), "vault.encryption"),
+                             (text + "authentication: none\nprofile: test\n", "authentication"),
+                             (text.replace("suite: standard", "suite: none"), "suite"),
+                             (text.replace("https://", "http://"), "url"),
+                             (re.sub('metrics: ".*"', 'metrics: "0.0.0.0:9464"', text), "gateway.metrics")):
+            self.assertNotEqual(broken, text, said)
+            file = self.demo.path(broken.encode(), ".yaml")
+            for command in (("--check-config", file), ("run", "--config", file)):
+                done = run(BIN / "xinfud", *command, check=False)
+                self.assertNotEqual(done.returncode, 0, (said, command))
+                self.assertIn(said, (done.stdout + done.stderr).decode(), (said, command))
+        without = self.demo.path(text.replace("key_wrapping_key: key-wrapping-key", "key_wrapping_key: no-such-file").encode(), ".yaml")
+        self.assertNotEqual(run(BIN / "xinfud", "run", "--config", without, check=False).returncode, 0)
+
     def test_all_mistakes_of_a_configuration_are_told_at_once_with_their_places(self):
         text = (self.demo.dir / "city" / "xinfu.yaml").read_text()
         broken = self.demo.path((text + "\nno_such_key: 1\n").replace("node: city", "node: [city").encode()
