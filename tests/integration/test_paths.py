@@ -160,6 +160,7 @@ class Paths(PeopleCase):
                               ({"routes": [dict(route, anchors="../../etc/passwd")]}, "anchors"),
                               ({"routes": [dict(route, anchors="certificates/none.pem")]}, "certificates/none.pem"),
                               ({"routes": [dict(route, log_key="other/log+12345678+AAAA")]}, "log_key"),
+                              ({"routes": [dict(route, log_key=f"{route['node']}/log+zzzzzzzz+x")]}, "log_key"),
                               ({"routes": [route, route]}, "name"), ({"routes": [dict(route, level="moon")]}, "level"),
                               ({"routes": [dict(route, url="https://x: [yaml, *a]:1")]}, "url")):
             problem = self.assertProblem(self.wish(dict(good, **changed)), 422, "XF-2028")
