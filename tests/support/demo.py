@@ -108,7 +108,9 @@ class Demo:
 
     def down(self):
         """Ends the nodes. A process that died of a fault of its own was replaced, so only the nodes' logs tell of it."""
-        run(self.programs / "xinfu", "demo", "down", "--dir", self.dir, check=False)
+        done = run(self.programs / "xinfu", "demo", "down", "--dir", self.dir, check=False)
+        if done.returncode != 0:  # once more, and if need be with its words: what goes on running would be waited for in vain
+            run(self.programs / "xinfu", "demo", "down", "--dir", self.dir)
         for supervisor in self.supervisors.values():
             supervisor.wait(30)
         faults = [f"--- {log}\n{text[max(0, found.start() - 500):found.start() + 6000]}" for log in self.dir.rglob("*.log")
