@@ -26,7 +26,8 @@ class FailingDisk(FaultyCase):
             if first.status == 201:  # then it was the sync of a reading or a delivery that failed
                 self.assertEqual((again.status, receipt_index(again.text)), (200, receipt_index(first.text)))
             else:
-                self.assertProblem(first, 503, "XF-6003")
+                if first.exit_code != 35:  # that one's handshake began just before another's sync failed: nobody signed it
+                    self.assertProblem(first, 503, "XF-6003")
                 self.assertEqual(again.status, 201, "the batch whose sync failed is not there")
             self.demo.verify_receipt(again.body, file)
         told = "\n".join(self.told())

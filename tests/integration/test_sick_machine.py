@@ -220,8 +220,11 @@ class SickDisk(OwnFileSystem):
 
         def repair():
             run("umount", self.state)
+            # Held elsewhere, the file system would go on as it is, and what is repaired would not be what is mounted.
+            wait_until(lambda: not run("losetup", "-j", self.image).stdout, 20, 0.05, "the device's end")
             self.assertIn(run("e2fsck", "-fy", self.image, check=False).returncode, (0, 1))
             self.assertEqual(self.mount().returncode, 0)
+            self.assertFalse(os.statvfs(self.state).f_flag & os.ST_RDONLY, "mounted, but read-only")
         self.demo.restart_city(meanwhile=repair)
         for name, body in (("small.p7m", file), ("big.p7m", big)):
             answer = self.demo.put(body, name)

@@ -152,7 +152,11 @@ class Demo:
         path.write_text(after)
         meanwhile()
         self.start(prefix=prefix)
-        wait_until(lambda: self.curl("/v1/status").status == 200, 20, 0.2, "the city's return")
+        try:
+            wait_until(lambda: self.curl("/v1/status").status == 200, 20, 0.2, "the city's return")
+        except AssertionError as why:
+            raise AssertionError(f"{why}: {self.curl('/v1/status')}, {self.pids()}\n"
+                                 f"{(self.dir / 'city' / 'restarted.log').read_text()[-3000:]}")
 
     def xinfu(self, who, *words, check=True):
         """The command, as this person."""
