@@ -71,13 +71,6 @@ std::string verifier_key_of(std::string_view name, std::uint8_t type, ByteView p
     return std::string(name) + "+" + to_hex(big_endian(key_id_of(name, type, public_key))) + "+" + to_base64(typed);
 }
 
-std::string signature_line(std::string_view name, std::uint32_t key_id, ByteView signature) {
-    const auto id = big_endian(key_id);
-    Bytes bytes(id.begin(), id.end());
-    bytes.insert(bytes.end(), signature.begin(), signature.end());
-    return std::string(kDash).append(name) + " " + to_base64(bytes) + "\n";
-}
-
 Result<std::unique_ptr<Botan::Ed25519_PrivateKey>> key_from_seed(std::string_view name, ByteView seed) try {
     if (!is_name(name) || seed.size() != kSeedBytes) {
         return Errc::key_malformed;
@@ -123,7 +116,7 @@ std::string NoteSigner::verifier_key() const {
 std::string NoteSigner::sign(std::string_view text) const {
     assert(!text.empty() && text.back() == '\n');
     const auto id = key_id_of(name_, kTypeEd25519, key_->public_key_bits());
-    return std::string(text) + "\n" + signature_line(name_, id, sign_ed25519(*key_, as_bytes(text)));
+    return std::string(text) + "\n" + encode_signature_line(name_, id, sign_ed25519(*key_, as_bytes(text)));
 }
 
 WitnessSigner::WitnessSigner(std::string name, std::unique_ptr<Botan::Ed25519_PrivateKey> key)
@@ -149,7 +142,7 @@ std::string WitnessSigner::cosign(std::string_view text, std::uint64_t unix_seco
     boost::endian::store_big_u64(timed.data(), unix_seconds);
     const Bytes signature = sign_ed25519(*key_, as_bytes(cosigned_message(text, unix_seconds)));
     timed.insert(timed.end(), signature.begin(), signature.end());
-    return signature_line(name_, key_id_of(name_, kTypeCosignature, key_->public_key_bits()), timed);
+    return encode_signature_line(name_, key_id_of(name_, kTypeCosignature, key_->public_key_bits()), timed);
 }
 
 NoteVerifier::NoteVerifier(std::string name, std::uint32_t key_id, bool witness,
@@ -207,6 +200,45 @@ bool NoteVerifier::verify(std::string_view text, ByteView signature) const try {
     return false;
 }
 
+std::optional<std::vector<SignatureLine>> parse_signature_lines(std::string_view lines) {
+    std::vector<SignatureLine> parsed;
+    if (!is_utf8(lines)) {
+        return std::nullopt;
+    }
+    while (!lines.empty()) {
+        const auto end = lines.find('\n');
+        if (end == lines.npos || parsed.size() == kNoteSignaturesMax) {
+            return std::nullopt;
+        }
+        std::string_view line = lines.substr(0, end);
+        lines.remove_prefix(end + 1);
+        const std::string_view whole = line;
+        if (!line.starts_with(kDash)) {
+            return std::nullopt;
+        }
+        line.remove_prefix(kDash.size());
+        const auto space = line.find(' ');
+        if (space == line.npos) {
+            return std::nullopt;
+        }
+        const std::string_view name = line.substr(0, space);
+        auto bytes = from_base64(line.substr(space + 1));
+        if (!is_name(name) || !bytes || bytes->size() <= kKeyIdBytes) {
+            return std::nullopt;
+        }
+        parsed.push_back({std::string(whole), std::string(name), boost::endian::load_big_u32(bytes->data()),
+                          Bytes(bytes->begin() + kKeyIdBytes, bytes->end())});
+    }
+    return parsed;
+}
+
+std::string encode_signature_line(std::string_view name, std::uint32_t key_id, ByteView signature) {
+    const auto id = big_endian(key_id);
+    Bytes bytes(id.begin(), id.end());
+    bytes.insert(bytes.end(), signature.begin(), signature.end());
+    return std::string(kDash).append(name) + " " + to_base64(bytes) + "\n";
+}
+
 Result<OpenedNote> open_note(std::string_view note, const std::vector<const NoteVerifier*>& verifiers) {
     const bool control =
         std::ranges::any_of(note, [](char c) { return static_cast<unsigned char>(c) < 0x20 && c != '\n'; });
@@ -216,41 +248,23 @@ Result<OpenedNote> open_note(std::string_view note, const std::vector<const Note
     }
     OpenedNote opened;
     opened.text = note.substr(0, blank + 1);
-    std::string_view lines = note.substr(blank + 2);
-    if (lines.empty()) {
+    auto lines = parse_signature_lines(note.substr(blank + 2));
+    if (!lines || lines->empty()) {
         return Errc::note_malformed;
     }
-    for (std::size_t count = 0; !lines.empty(); ++count) {
-        const auto end = lines.find('\n');
-        std::string_view line = lines.substr(0, end);
-        const std::string_view whole = line;
-        lines.remove_prefix(end + 1);
-        if (count == kNoteSignaturesMax || !line.starts_with(kDash)) {
-            return Errc::note_malformed;
-        }
-        line.remove_prefix(kDash.size());
-        const auto space = line.find(' ');
-        if (space == line.npos) {
-            return Errc::note_malformed;
-        }
-        const std::string_view name = line.substr(0, space);
-        const auto bytes = from_base64(line.substr(space + 1));
-        if (!is_name(name) || !bytes || bytes->size() <= kKeyIdBytes) {
-            return Errc::note_malformed;
-        }
-        const std::uint32_t key_id = boost::endian::load_big_u32(bytes->data());
+    for (SignatureLine& line : *lines) {
         const auto known = std::ranges::find_if(verifiers, [&](const NoteVerifier* verifier) {
-            return verifier->key_id() == key_id && verifier->name() == name;
+            return verifier->key_id() == line.key_id && verifier->name() == line.name;
         });
         if (known == verifiers.end()) {
-            opened.unverified.emplace_back(whole);
+            opened.unverified.push_back(std::move(line.whole));
             continue;
         }
-        if (!(*known)->verify(opened.text, ByteView(*bytes).subspan(kKeyIdBytes))) {
+        if (!(*known)->verify(opened.text, line.signature)) {
             return Errc::note_unverified;
         }
         if (std::ranges::find(opened.verified_by, *known) == opened.verified_by.end()) {
-            opened.verified.emplace_back(name);
+            opened.verified.push_back(std::move(line.name));
             opened.verified_by.push_back(*known);
         }
     }

@@ -6,7 +6,9 @@
 // Errors:  crypto::Errc note_malformed, note_unverified, key_malformed.
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,13 +79,25 @@ private:
     std::unique_ptr<Botan::Ed25519_PublicKey> key_;
 };
 
+// One line below a note: "— name base64".
+struct SignatureLine {
+    std::string whole;  // without its newline
+    std::string name;
+    std::uint32_t key_id = 0;
+    Bytes signature;  // what follows the key number; of a witness: seconds, u64 BE, then the signature
+};
+inline constexpr std::size_t kNoteSignaturesMax = 100;
+// Whole lines, each with its newline; none is fine. An empty optional: not in the form, or more than
+// kNoteSignaturesMax.
+std::optional<std::vector<SignatureLine>> parse_signature_lines(std::string_view lines);
+std::string encode_signature_line(std::string_view name, std::uint32_t key_id, ByteView signature);  // with newline
+
 struct OpenedNote {
     std::string text;                              // with its final newline
     std::vector<std::string> verified;             // names of the keys whose signature verified
     std::vector<const NoteVerifier*> verified_by;  // the same, of those given
     std::vector<std::string> unverified;           // signature lines that no given key covers
 };
-inline constexpr std::size_t kNoteSignaturesMax = 100;
 // Refuses a note when a known key's signature is bad, when none verifies, and when it is not in the form.
 Result<OpenedNote> open_note(std::string_view note, const std::vector<const NoteVerifier*>& verifiers);
 

@@ -46,6 +46,7 @@ inline constexpr std::string_view request_unmasking = "request_unmasking";  // o
 inline constexpr std::string_view decide_unmasking = "decide_unmasking";
 inline constexpr std::string_view request_recovery = "request_recovery";  // when nobody can ask or decide any more
 inline constexpr std::string_view decide_recovery = "decide_recovery";
+inline constexpr std::string_view witness = "witness";  // to have a log's checkpoint co-signed
 inline constexpr std::string_view all[] = {submit,
                                            check,
                                            relay,
@@ -73,7 +74,8 @@ inline constexpr std::string_view all[] = {submit,
                                            request_unmasking,
                                            decide_unmasking,
                                            request_recovery,
-                                           decide_recovery};
+                                           decide_recovery,
+                                           witness};
 }  // namespace verb
 
 enum class Scope { own_unit, node_units, all };           // whose affairs a grant covers

@@ -112,6 +112,18 @@ constexpr CodeText kCodes[] = {
      "centre finds the reason with `xinfu sync status`.",
      "请在 Retry-After 所示时间后重新发送同一文件；已取得回执的文件不受影响。信用中心可用 xinfu sync status "
      "查看原因。"},
+    {"XF-6012", 503, Retry::later, "Log was rolled back", "日志状态被回退",
+     "The witness {0} has co-signed {1} entries of this node's log, and this node's state is not their continuation: "
+     "an "
+     "older state was put back, or history was changed. Nothing is taken or shown until that is put right.",
+     "见证方 {0} 已对本节点日志的 {1} 条记录联署，而本节点现有状态并非其延续：系统状态被恢复到旧版本，或历史被改动。"
+     "查明并纠正之前，停止受理和查询。",
+     "Keep this state for the auditors. Bring the newer state back and start the node again; docs/formats/log.md, "
+     "Witnesses.",
+     "请为审计人员保留现有状态；恢复较新的状态后重新启动节点，见 docs/formats/log.md 中 Witnesses 一节。"},
+    {"XF-6013", 503, Retry::later, "Asking the witness", "正在向见证方核对",
+     "The node has just started, and asks its witness whether its log is the newest.",
+     "本节点刚刚启动，正在向见证方核对日志是否为最新。", "Try again in a moment.", "请稍后重试。"},
 
     {"XF-7001", 503, Retry::later, "Parcel out of sequence", "包序号不连续",
      "Parcel {0} was sent; the route expects {1}.", "收到第 {0} 号包，该线路应为第 {1} 号。",
@@ -170,6 +182,31 @@ constexpr CodeText kCodes[] = {
      "线路 {0} 上有 {1} 个数据包等待上送；达到 {2} 个时将不再接收新文件。",
      "See with `xinfu sync status` why the level above takes them slowly or not at all. Delivery goes on by itself.",
      "请用 xinfu sync status 查看上级节点接收缓慢或中断的原因；恢复后将自动继续传送。"},
+    {"XF-7021", 0, Retry::later, "Witness does not co-sign", "见证方未联署",
+     "The level above answered {0} when it was asked to co-sign this node's log.",
+     "请上级节点联署日志时，其答复为 {0}。",
+     "Have this node's log key entered among the upper node's paths (witnessed), and compare witness_key here.",
+     "请在上级节点的传输路径（witnessed）中登记本节点日志密钥，并核对本节点的 witness_key。"},
+    {"XF-7031", 404, Retry::never, "Log not known to this witness", "见证方未登记该日志",
+     "This node does not co-sign the log {0}.", "本节点未登记对日志 {0} 的见证。",
+     "Have the log's node and key entered among this node's paths (witnessed).",
+     "请将该日志的节点和密钥登记到本节点的传输路径（witnessed）中。"},
+    {"XF-7032", 403, Retry::never, "Checkpoint not signed by the log", "检查点缺少日志签名",
+     "The checkpoint has no valid signature of the key that is pinned for the log {0}.",
+     "检查点没有日志 {0} 已登记密钥的有效签名。", "Compare the log's key with the one that this node has.",
+     "请核对该日志密钥与本节点登记的是否一致。"},
+    {"XF-7033", 400, Retry::never, "Malformed checkpoint request", "检查点请求格式有误",
+     "The body is not in the form of add-checkpoint of C2SP tlog-witness: {0}.",
+     "请求体不符合 C2SP tlog-witness 的 add-checkpoint 格式：{0}。", "Send old size, proof, empty line, checkpoint.",
+     "请依次发送旧大小、证明、空行和检查点。"},
+    {"XF-7034", 409, Retry::same, "Another size co-signed before", "先前联署的大小不同",
+     "This witness has co-signed {0} entries of the log.", "见证方先前已联署该日志的 {0} 条记录。",
+     "Prove the checkpoint from that size on.", "请从该大小起提供一致性证明。"},
+    {"XF-7035", 422, Retry::never, "Not a continuation", "不是先前日志的延续",
+     "The checkpoint is not shown to continue what this witness co-signed of the log {0}.",
+     "未能证明该检查点是见证方先前联署的日志 {0} 的延续。",
+     "When the proof is right, history was changed: keep both checkpoints and tell the auditors.",
+     "若证明无误，则历史被改动：请保存两个检查点并告知审计人员。"},
 };
 
 }  // namespace

@@ -62,6 +62,8 @@ enum class Table : std::uint8_t {
     quality = 49,              // month (u32 BE), unit, catalog -> rows.proto Quality
     requests = 50,             // request id (16) -> rows.proto ApprovalRequest
     open_requests = 51,        // request id (16) -> applicant's account
+    witnessed_logs = 52,       // origin -> rows.proto WitnessedLog
+    cosignatures = 53,         // name of a witness's key -> rows.proto Cosignature
     count = 64
 };
 

@@ -56,6 +56,8 @@ constexpr NamedTable kTables[] = {
     {Table::quality, "quality", false},
     {Table::requests, "requests", false},
     {Table::open_requests, "open_requests", false},
+    {Table::witnessed_logs, "witnessed_logs", false},
+    {Table::cosignatures, "cosignatures", false},
 };
 
 // Of opening, where whoever reads the message can do something about the cause.

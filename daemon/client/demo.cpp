@@ -300,6 +300,7 @@ void Demo::up() {
                             .url = upper.url(),
                             .anchors = "certificates/route-" + upper.name + ".pem",
                             .log_key = upper.made.log_key,
+                            .witness_key = upper.made.witness_key,
                             .envelope = "certificates/envelope-" + upper.name + ".pem",
                             .onward = {}};
         for (std::size_t further = i + 2; further < levels_.size(); ++further) {
@@ -308,7 +309,10 @@ void Demo::up() {
         write_file(levels_[i].directory + "/state/" + route.anchors, authority.certificate().to_pem());
         write_file(levels_[i].directory + "/state/" + route.envelope, read_file(upper.envelope_path()));
         levels_[i].config.routes.push_back(std::move(route));
-        write_configuration(levels_[i].directory, levels_[i].config);
+        levels_[i + 1].config.witnessed.push_back({levels_[i].name, levels_[i].made.log_key});
+    }
+    for (const Level& level : levels_) {
+        write_configuration(level.directory, level.config);
     }
     start_and_wait();
     write_environment();

@@ -192,7 +192,7 @@ AuditResult audit_log(LogSource& source, const TrustedKeys& keys, const std::opt
 
     std::vector<Digest> subtrees;
     if (from) {
-        const crypto::Checkpoint old = keys.open(*from).checkpoint;
+        const crypto::Checkpoint old = keys.open(*from, TrustedKeys::Quorum::not_asked).checkpoint;
         if (old.size > size) {
             throw stop_with_code(Exit::evidence, "XF-8013", {std::to_string(size), std::to_string(old.size)});
         }

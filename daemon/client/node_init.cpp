@@ -182,6 +182,9 @@ void write_configuration(const std::string& directory, const config::Config& con
         text += "  - name: " + route.name + "\n    level: " + route.level + "\n    node: " + route.node +
                 "\n    url: " + quoted(route.url) + "\n    anchors: " + quoted(route.anchors) +
                 "\n    log_key: " + quoted(route.log_key) + "\n    envelope: " + quoted(route.envelope) + "\n";
+        if (!route.witness_key.empty()) {
+            text += "    witness_key: " + quoted(route.witness_key) + "\n";
+        }
         if (!route.onward.empty()) {
             text += "    onward:\n";
         }
@@ -189,6 +192,12 @@ void write_configuration(const std::string& directory, const config::Config& con
             text += "      - level: " + onward.level + "\n        node: " + onward.node +
                     "\n        log_key: " + quoted(onward.log_key) + "\n";
         }
+    }
+    if (!config.witnessed.empty()) {
+        text += "witnessed:\n";
+    }
+    for (const config::WitnessedLog& log : config.witnessed) {
+        text += "  - node: " + log.node + "\n    log_key: " + quoted(log.log_key) + "\n";
     }
     write_file(directory + "/xinfu.yaml", text);
 }

@@ -51,6 +51,13 @@ Exit status(const Options& options) {
     if (const std::string key = text_of(answer, "log_key"); !key.empty()) {
         say({"log key " + key, "日志密钥 " + key});
     }
+    if (const std::string key = text_of(answer, "witness_key"); !key.empty()) {
+        say({"witness key " + key, "见证密钥 " + key});
+    }
+    if (answer.contains("cosigned_size")) {
+        const std::string cosigned = std::to_string(number_of(answer, "cosigned_size"));
+        say({"witnessed up to entry " + cosigned, "见证至第 " + cosigned + " 条"});
+    }
     say_links(answer);
     for (const json::value& value : array_of(answer, "warnings")) {
         if (value.is_object()) {

@@ -37,11 +37,19 @@ json::object form_of(const config::Paths& paths) {
                           {"log_key", route.log_key},
                           {"envelope", route.envelope},
                           {"onward", std::move(onward)}});
+        if (!route.witness_key.empty()) {
+            routes.back().as_object()["witness_key"] = route.witness_key;
+        }
+    }
+    json::array witnessed;
+    for (const auto& log : paths.witnessed) {
+        witnessed.push_back({{"node", log.node}, {"log_key", log.log_key}});
     }
     return {{"listen", std::move(listen)},
             {"metrics", paths.metrics},
             {"tls12", paths.tls12},
-            {"routes", std::move(routes)}};
+            {"routes", std::move(routes)},
+            {"witnessed", std::move(witnessed)}};
 }
 
 void say_paths(const json::object& paths) {
@@ -56,6 +64,12 @@ void say_paths(const json::object& paths) {
             const json::object& route = value.get_object();
             const std::string line = "  route " + text_of(route, "name") + " to " + text_of(route, "level") + " " +
                                      text_of(route, "node") + " " + text_of(route, "url");
+            say({line, line});
+        }
+    }
+    for (const json::value& value : array_of(paths, "witnessed")) {
+        if (value.is_object()) {
+            const std::string line = "  witnessed " + text_of(value.get_object(), "node");
             say({line, line});
         }
     }

@@ -47,7 +47,7 @@ TrustedKeys::TrustedKeys(const EvidenceOptions& options)
     }
 }
 
-TrustedKeys::Opened TrustedKeys::open(const std::string& note) const {
+TrustedKeys::Opened TrustedKeys::open(const std::string& note, Quorum quorum) const {
     std::vector<const crypto::NoteVerifier*> verifiers;
     for (const crypto::NoteVerifier& key : keys_) {
         verifiers.push_back(&key);
@@ -64,7 +64,7 @@ TrustedKeys::Opened TrustedKeys::open(const std::string& note) const {
         throw stop_with_code(Exit::evidence, "XF-8014", {checkpoint->origin, log().name()});
     }
     const std::size_t witnesses = opened->verified_by.size() - 1;
-    if (witnesses < quorum_) {
+    if (quorum == Quorum::asked && witnesses < quorum_) {
         throw stop_with_code(Exit::evidence, "XF-8006", {std::to_string(witnesses), std::to_string(quorum_)});
     }
     if (strict_ && !opened->unverified.empty()) {

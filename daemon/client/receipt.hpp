@@ -33,7 +33,9 @@ public:
         crypto::Checkpoint checkpoint;
         crypto::OpenedNote note;
     };
-    Opened open(const std::string& note) const;
+    // An earlier checkpoint that somebody kept may be older than its witnesses' lines.
+    enum class Quorum { asked, not_asked };
+    Opened open(const std::string& note, Quorum quorum = Quorum::asked) const;
     const crypto::NoteVerifier& log() const { return keys_.front(); }
 
 private:

@@ -137,16 +137,25 @@ struct Onward {
 
 // Where sealed parcels go.
 struct Route {
-    std::string name;            // 1 to 32 of a-z, 0-9 and -; part of every parcel's name
-    std::string level;           // province or nation
-    std::string node;            // the upper node's name, the first part of its log's origin
-    std::string url;             // https://host:port, no trailing slash
-    std::string anchors;         // PEM file beneath the state directory: who signs the upper server's certificate
-    std::string log_key;         // the upper log's C2SP verifier key: receipts are verified with it
-    std::string envelope;        // PEM file beneath the state directory: the upper node's envelope certificate
+    std::string name;         // 1 to 32 of a-z, 0-9 and -; part of every parcel's name
+    std::string level;        // province or nation
+    std::string node;         // the upper node's name, the first part of its log's origin
+    std::string url;          // https://host:port, no trailing slash
+    std::string anchors;      // PEM file beneath the state directory: who signs the upper server's certificate
+    std::string log_key;      // the upper log's C2SP verifier key: receipts are verified with it
+    std::string witness_key;  // its C2SP verifier key as a witness; empty: it is not asked to co-sign this node's log
+    std::string envelope;     // PEM file beneath the state directory: the upper node's envelope certificate
     std::vector<Onward> onward;  // levels beyond, nearest first
 
     bool operator==(const Route&) const = default;
+};
+
+// Another node's log that this node co-signs as its witness.
+struct WitnessedLog {
+    std::string node;     // its name, the first part of its log's origin
+    std::string log_key;  // its log's C2SP verifier key: pinned
+
+    bool operator==(const WitnessedLog&) const = default;
 };
 
 struct Config {
@@ -160,6 +169,7 @@ struct Config {
     Vault vault;
     Inspector inspector;
     std::vector<Route> routes;
+    std::vector<WitnessedLog> witnessed;
     Courier courier;
     Supervisor supervisor;
 

@@ -93,8 +93,15 @@ void visit_fields(Visitor& visitor, Route& route) {
     visitor.url("url", route.url);
     visitor.state_path("anchors", route.anchors);
     visitor.log_key("log_key", route.log_key);
+    visitor.witness_key("witness_key", route.witness_key);
     visitor.state_path("envelope", route.envelope);
     visitor.list("onward", route.onward, 4);
+}
+
+template <class Visitor>
+void visit_fields(Visitor& visitor, WitnessedLog& log) {
+    visitor.name("node", log.node, 63);
+    visitor.log_key("log_key", log.log_key);
 }
 
 template <class Visitor>
@@ -106,6 +113,7 @@ void visit_fields(Visitor& visitor, Config& config) {
     visitor.section("vault", config.vault);
     visitor.section("inspector", config.inspector);
     visitor.list("routes", config.routes, 16);
+    visitor.list("witnessed", config.witnessed, 1024);
     visitor.section("courier", config.courier);
     visitor.section("supervisor", config.supervisor);
 }

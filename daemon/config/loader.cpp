@@ -45,7 +45,7 @@ bool is_url(std::string_view text) {
 }
 
 // C2SP signed-note verifier key: name+8 hex digits+base64. The signature code decides about the key itself.
-bool is_log_key(std::string_view text) {
+bool is_verifier_key(std::string_view text) {
     const auto first = text.find('+');
     const auto second = first == std::string_view::npos ? first : text.find('+', first + 1);
     return second != std::string_view::npos && first > 0 && second - first == 9 && second + 1 < text.size();
@@ -224,7 +224,11 @@ public:
     void log_key(const char* key, std::string& field) {
         text(
             key, field, "a log's verifier key is expected, as `xinfu status` prints it: name+hash+base64",
-            [](const std::string& value) { return is_log_key(value); }, true);
+            [](const std::string& value) { return is_verifier_key(value); }, true);
+    }
+    void witness_key(const char* key, std::string& field) {
+        text(key, field, "a witness's verifier key is expected, as its `xinfu status` prints it: name+hash+base64",
+             [](const std::string& value) { return is_verifier_key(value); });
     }
     template <class Section>
     void section(const char* key, Section& field) {
@@ -334,6 +338,18 @@ void check_log_key(Findings& findings, const std::string& prefix, const std::str
     }
 }
 
+void check_witnessed(Findings& findings, const Config& config) {
+    std::set<std::string> nodes{config.node};
+    for (std::size_t n = 0; n < config.witnessed.size(); ++n) {
+        const auto& log = config.witnessed[n];
+        const std::string prefix = "witnessed[" + std::to_string(n) + "]";
+        if (!log.node.empty() && !nodes.insert(log.node).second) {
+            findings.add_at(prefix + ".node", log.node == config.node ? "is this node itself" : "is named already");
+        }
+        check_log_key(findings, prefix, log.node, log.log_key);
+    }
+}
+
 void check_relations(Findings& findings, const Config& config) {
     const auto& limits = config.gateway.limits;
     if (limits.connections_per_source > limits.connections) {
@@ -369,6 +385,7 @@ void check_relations(Findings& findings, const Config& config) {
             check_log_key(findings, beyond, onward.node, onward.log_key);
         }
     }
+    check_witnessed(findings, config);
 }
 
 Loaded unreadable(const std::string& name, const std::string& why) {
@@ -432,6 +449,9 @@ std::vector<Mistake> mistakes_in(const Paths& paths, const std::string& node) {
         told["anchors"] = route.anchors;
         told["log_key"] = route.log_key;
         told["envelope"] = route.envelope;
+        if (!route.witness_key.empty()) {
+            told["witness_key"] = route.witness_key;
+        }
         for (const auto& beyond : route.onward) {
             YAML::Node further;
             further["level"] = beyond.level;
@@ -440,6 +460,12 @@ std::vector<Mistake> mistakes_in(const Paths& paths, const std::string& node) {
             told["onward"].push_back(further);
         }
         document["routes"].push_back(told);
+    }
+    for (const auto& log : paths.witnessed) {
+        YAML::Node told;
+        told["node"] = log.node;
+        told["log_key"] = log.log_key;
+        document["witnessed"].push_back(told);
     }
     return read_document(document, "the paths").mistakes;
 }

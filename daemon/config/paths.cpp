@@ -5,7 +5,7 @@
 namespace xinfu::config {
 
 Paths paths_of(const Config& config) {
-    return {config.gateway.listen, config.gateway.metrics, config.gateway.tls12, config.routes};
+    return {config.gateway.listen, config.gateway.metrics, config.gateway.tls12, config.routes, config.witnessed};
 }
 
 void set_paths(Config& config, Paths paths) {
@@ -13,6 +13,7 @@ void set_paths(Config& config, Paths paths) {
     config.gateway.metrics = std::move(paths.metrics);
     config.gateway.tls12 = paths.tls12;
     config.routes = std::move(paths.routes);
+    config.witnessed = std::move(paths.witnessed);
 }
 
 }  // namespace xinfu::config

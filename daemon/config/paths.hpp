@@ -1,5 +1,6 @@
-// Paths: the ways that data may take, as the configuration has them: where the node listens, with which protocol, and
-// where its parcels go. They are a part of xinfu.yaml that counts only once it was approved (docs/formats/paths.md).
+// Paths: the ways that data may take, as the configuration has them: where the node listens, with which protocol, where
+// its parcels go, and whose logs it co-signs. They are a part of xinfu.yaml that counts only once it was approved
+// (docs/formats/paths.md).
 //
 // Threads: values.
 #pragma once
@@ -17,6 +18,7 @@ struct Paths {
     std::string metrics;
     bool tls12 = true;
     std::vector<Route> routes;
+    std::vector<WitnessedLog> witnessed;
 
     bool operator==(const Paths&) const = default;
 };

@@ -41,13 +41,19 @@ std::uint32_t seconds(std::string_view text) {
 }
 
 std::string head_of(const UpperRequest& request, const std::string& authority, bool expects) {
-    std::string head = (request.put ? "PUT " : "GET ") + request.path + " HTTP/1.1\r\nHost: " + authority +
+    std::string head = (request.put    ? "PUT "
+                        : request.post ? "POST "
+                                       : "GET ") +
+                       request.path + " HTTP/1.1\r\nHost: " + authority +
                        "\r\nUser-Agent: xinfu-courier\r\nAccept: */*\r\n";
     if (request.put) {
         head += "Content-Type: application/cms\r\nContent-Length: " + std::to_string(request.length) + "\r\n";
         if (expects) {
             head += "Expect: 100-continue\r\n";
         }
+    }
+    if (request.post) {
+        head += "Content-Type: text/plain; charset=utf-8\r\nContent-Length: " + std::to_string(request.length) + "\r\n";
     }
     return head + "\r\n";
 }

@@ -34,9 +34,10 @@ inline constexpr std::size_t kAnswerSizeBytesMax = 1024 * 1024;
 inline constexpr std::uint32_t kAnswerHeadBytesMax = 16 * 1024;
 
 struct UpperRequest {
-    bool put = false;             // else GET
+    bool put = false;
+    bool post = false;            // neither: GET
     std::string path;             // printable ASCII, beginning with a slash
-    std::uint64_t length = 0;     // of the body, bytes; PUT only
+    std::uint64_t length = 0;     // of the body, bytes; PUT and POST only
     std::string body;             // the whole body, or
     boundary::Descriptor stream;  // a readable stream that brings it
     bool streamed = false;        // there is or was such a stream: it can be sent once

@@ -47,6 +47,12 @@ std::optional<UpperRequest> to_request(boundary::Task& task, boundary::Descripto
         } else {
             return std::nullopt;
         }
+    } else if (task.has_post()) {
+        auto& post = *task.mutable_post();
+        request.post = true;
+        request.path = post.path();
+        request.body = std::move(*post.mutable_body());
+        request.length = request.body.size();
     } else if (task.has_get()) {
         request.path = task.get().path();
     }

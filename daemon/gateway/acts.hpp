@@ -23,6 +23,10 @@ asio::awaitable<std::optional<Response>> upload(Connection& connection, Request&
 // Accounts and approval requests.
 asio::awaitable<std::optional<Response>> manage(Connection& connection, Request& request, Route route);
 
+// C2SP tlog-witness: a lower node has its log's checkpoint co-signed.
+std::optional<boundary::AddCheckpoint> parse_add_checkpoint(std::string_view body);  // empty: not in the form
+asio::awaitable<std::optional<Response>> add_checkpoint(Connection& connection, Request& request);
+
 // Everything else.
 asio::awaitable<std::optional<Response>> read(Connection& connection, Request& request, Route route);
 

@@ -117,6 +117,7 @@ std::string_view act_name(Act act) {
         case Act::list_policies:
         case Act::get_policy: return "read_policies";
         case Act::get_paths: return "read_paths";
+        case Act::add_checkpoint: return "cosign";
     }
     return "other";
 }

@@ -170,12 +170,18 @@ void parse_paths(const json::value& value, boundary::PathsForm& form, std::strin
         route.set_anchors(told.text("anchors"));
         route.set_log_key(told.text("log_key"));
         route.set_envelope(told.text("envelope"));
+        route.set_witness_key(told.text("witness_key", false));
         each(told, "onward", fault, [&](Members& beyond) {
             auto& onward = *route.add_onward();
             onward.set_level(beyond.text("level"));
             onward.set_node(beyond.text("node"));
             onward.set_log_key(beyond.text("log_key"));
         });
+    });
+    each(members, "witnessed", fault, [&](Members& told) {
+        auto& log = *form.add_witnessed();
+        log.set_node(told.text("node"));
+        log.set_log_key(told.text("log_key"));
     });
     members.finish();
 }

@@ -420,6 +420,7 @@ asio::awaitable<Answer> read(Connection& connection, Request& request, Route rou
             question.mutable_get_paths();
             return relay_text(connection, request, std::move(question), text_head("application/json"));
         case Act::open_session: return open_session(connection, request);
+        case Act::add_checkpoint: return add_checkpoint(connection, request);
         case Act::close_session: question.mutable_close_session(); return ask_one(connection, std::move(question));
         case Act::read_quality:
             question.mutable_read_quality()->set_month(parse_month(route.first).value_or(0));

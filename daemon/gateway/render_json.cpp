@@ -310,6 +310,10 @@ Response render_status(const boundary::StatusView& view) {
     object["state"] = safe(view.state());
     object["log_size"] = view.log_size();
     object["log_key"] = safe(view.log_key());
+    object["witness_key"] = safe(view.witness_key());
+    if (view.has_cosigned_size()) {
+        object["cosigned_size"] = view.cosigned_size();
+    }
     object["backlog"] = view.backlog();
     object["started"] = time_or_null(view.started_ms());
     json::array links;

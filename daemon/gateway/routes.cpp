@@ -123,6 +123,9 @@ std::vector<Candidate> candidates(std::span<const std::string> path, bool& bad_n
     if (family == "log" && size == 3 && path[2] == "checkpoint") {
         return one("GET", Act::read_checkpoint);
     }
+    if (family == "log" && size == 4 && path[2] == "witness" && path[3] == "add-checkpoint") {
+        return one("POST", Act::add_checkpoint);
+    }
     if (family == "log" && size >= 5 && path[2] == "tile") {
         const bool entries = path[3] == "entries";
         const auto level = entries ? std::optional<std::uint32_t>(0) : parse_tile_level(path[3]);

@@ -48,6 +48,7 @@ enum class Act {
     list_policies,
     get_policy,  // first: digest
     get_paths,
+    add_checkpoint,
 };
 
 struct Route {

@@ -1,6 +1,10 @@
 #include "daemon/inspector/evidence.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+
+#include <boost/endian/conversion.hpp>
 
 #include "crypto/cms_verify.hpp"
 #include "crypto/digest.hpp"
@@ -57,6 +61,32 @@ std::optional<Refusal> read_receipt(std::string_view text, boundary::ReceiptRead
     if (receipt.ByteSizeLong() > kOnwardSizeBytesMax) {
         return Refusal{"XF-7016", {"size"}};
     }
+    return std::nullopt;
+}
+
+std::optional<Refusal> read_cosignatures(std::string_view text, boundary::CosignaturesRead& read) {
+    constexpr std::size_t kAnswerSizeMax = 16 * 1024;
+    if (text.size() > kAnswerSizeMax || text.empty() || text.back() != '\n') {
+        return Refusal{"XF-7021", {"form"}};
+    }
+    const auto lines = crypto::parse_signature_lines(text);
+    if (lines) {
+        for (const auto& line : *lines) {
+            std::array<std::uint8_t, 4> key_id{};
+            boost::endian::store_big_u32(key_id.data(), line.key_id);
+            auto& told = *read.add_lines();
+            told.set_name(line.name);
+            told.set_signature(octets(key_id) + octets(line.signature));
+        }
+        return std::nullopt;
+    }
+    std::uint64_t size = 0;
+    const char* const end = text.data() + text.size() - 1;
+    const auto [stopped, error] = std::from_chars(text.data(), end, size);
+    if (error != std::errc() || stopped != end || (text.front() == '0' && text.size() > 2)) {
+        return Refusal{"XF-7021", {"form"}};
+    }
+    read.set_size(size);
     return std::nullopt;
 }
 

@@ -15,6 +15,8 @@
 
 namespace xinfu::inspector {
 
+// What a witness answered: signature lines, or the size it has (C2SP tlog-witness). Refusal XF-7021.
+std::optional<Refusal> read_cosignatures(std::string_view text, boundary::CosignaturesRead& read);
 std::optional<Refusal> read_receipt(std::string_view text, boundary::ReceiptRead& receipt);
 std::optional<Refusal> read_onward(std::string_view json, boundary::OnwardRead& onward);
 // One reply, or several with further serials, all but the last with `more`.

@@ -51,6 +51,7 @@ Result<void> Session::serve(Request request) {
         case boundary::InspectorRequest::kInspect: return inspect(message.inspect(), std::move(request.descriptor));
         case boundary::InspectorRequest::kFinishBody: return {};  // of a body whose verdict came before its end
         case boundary::InspectorRequest::kReadReceipt: return read_receipt(message.read_receipt());
+        case boundary::InspectorRequest::kReadCosignatures: return read_cosignatures(message.read_cosignatures());
         case boundary::InspectorRequest::kReadSignature: return read_signature(message.read_signature());
         case boundary::InspectorRequest::kReadOnward: return read_onward(message.read_onward());
         case boundary::InspectorRequest::kReadRevocationList:
@@ -173,6 +174,14 @@ std::optional<crypto::Secret> Session::unwrap(const boundary::UnwrapContentKey& 
 Result<void> Session::read_receipt(const boundary::ReadReceipt& order) {
     boundary::InspectorReply reply;
     if (const auto refusal = inspector::read_receipt(order.text(), *reply.mutable_receipt())) {
+        *reply.mutable_problem() = to_problem(*refusal);
+    }
+    return channel_.send(reply);
+}
+
+Result<void> Session::read_cosignatures(const boundary::ReadCosignatures& order) {
+    boundary::InspectorReply reply;
+    if (const auto refusal = inspector::read_cosignatures(order.text(), *reply.mutable_cosignatures())) {
         *reply.mutable_problem() = to_problem(*refusal);
     }
     return channel_.send(reply);

@@ -30,6 +30,7 @@ private:
     Result<void> load_pack(const boundary::LoadPack& part);
     Result<void> inspect(const boundary::Inspect& order, boundary::Descriptor body);
     Result<void> read_receipt(const boundary::ReadReceipt& order);
+    Result<void> read_cosignatures(const boundary::ReadCosignatures& order);
     Result<void> read_signature(const boundary::ReadSignature& order);
     Result<void> read_onward(const boundary::ReadOnward& part);
     Result<void> read_revocation_list(const boundary::ReadRevocationList& part);

@@ -53,7 +53,8 @@ asio::awaitable<Result<boundary::InspectorReply>> ask_inspector(Context& context
     }
     *armed = nullptr;
     alarm->cancel();
-    if (answer && (answer->has_receipt() || answer->has_onward() || answer->has_signer() || answer->has_problem())) {
+    if (answer && (answer->has_receipt() || answer->has_onward() || answer->has_signer() ||
+                   answer->has_cosignatures() || answer->has_problem())) {
         lease->keep();
     } else {
         lease->crash();

@@ -159,7 +159,7 @@ asio::awaitable<void> pour(asio::io_context& io, std::unique_ptr<ParcelBytes> by
 
 }  // namespace
 
-Delivery::Delivery(Context& context) : context_(context) {}
+Delivery::Delivery(Context& context, Cosignatures& cosignatures) : context_(context), cosignatures_(cosignatures) {}
 Delivery::~Delivery() = default;
 
 Result<void> Delivery::start() {
@@ -238,6 +238,7 @@ Delivery::SteadyTime Delivery::next_due(const Route& route) const {
     for (const auto& [sequence, retry] : route.asked_after) {
         consider(std::max(retry.due, route.link_due));
     }
+    consider(std::max(cosignatures_.due(route.config.name), route.link_due));
     // Never at once: what is due and was not found waits for a free place, and that wakes us.
     return std::max(due, now + std::chrono::milliseconds{20});
 }
@@ -245,6 +246,13 @@ Delivery::SteadyTime Delivery::next_due(const Route& route) const {
 Result<std::optional<Delivery::Work>> Delivery::find_work(Route& route) {
     if (SteadyClock::now() < route.link_due) {
         return std::optional<Work>{};
+    }
+    if (auto post = cosignatures_.next(route.config.name)) {
+        Work work;
+        *work.task.mutable_post() = std::move(*post);
+        work.task.set_task(++last_task_);
+        sent_.emplace(last_task_, Sent{.route = &route, .cosigning = true});
+        return std::optional<Work>{std::move(work)};
     }
     const bool question_first = !route.asked_last;
     for (const bool question : {question_first, !question_first}) {
@@ -378,7 +386,7 @@ Result<Delivery::Work> Delivery::make_put(Route& route, std::uint64_t sequence, 
     }
     work.task.set_task(++last_task_);
     const std::size_t held = put.has_body() ? put.body().size() : kStreamBytes;
-    sent_.emplace(last_task_, Sent{&route, sequence, false, held, std::move(digest)});
+    sent_.emplace(last_task_, Sent{.route = &route, .sequence = sequence, .bytes = held, .body = std::move(digest)});
     ++route.sending;
     route.sending_bytes += held;
     return work;
@@ -434,7 +442,7 @@ Result<std::optional<Delivery::Work>> Delivery::find_question(Route& route) {
         Work work;
         work.task.mutable_get()->set_path("/v1/submissions/" + (*parcel)->upper_id());
         work.task.set_task(++last_task_);
-        sent_.emplace(last_task_, Sent{&route, sequence, true, 0, nullptr});
+        sent_.emplace(last_task_, Sent{.route = &route, .sequence = sequence, .question = true});
         ++route.asking;
         retry.due = SteadyTime::max();  // until it is answered
         return std::optional<Work>{std::move(work)};
@@ -443,6 +451,9 @@ Result<std::optional<Delivery::Work>> Delivery::find_question(Route& route) {
 }
 
 void Delivery::take_out(const Sent& sent) {
+    if (sent.cosigning) {
+        return;
+    }
     --(sent.question ? sent.route->asking : sent.route->sending);
     sent.route->sending_bytes -= sent.bytes;
 }
@@ -456,6 +467,10 @@ void Delivery::abandon(const std::vector<std::uint64_t>& tasks) {
         const Sent sent = std::move(found->second);
         sent_.erase(found);
         take_out(sent);
+        if (sent.cosigning) {
+            cosignatures_.give_up(sent.route->config.name);
+            continue;
+        }
         auto& retry = (sent.question ? sent.route->asked_after : sent.route->postponed)[sent.sequence];
         retry.due = SteadyClock::now();  // nobody above said anything: at once, over the next connection
     }

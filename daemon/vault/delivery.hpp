@@ -36,6 +36,7 @@
 #include "daemon/boundary/inspector.pb.h"
 #include "daemon/config/config.hpp"
 #include "daemon/vault/context.hpp"
+#include "daemon/vault/cosignatures.hpp"
 #include "storage/parcels.hpp"
 
 namespace xinfu::vault {
@@ -49,7 +50,7 @@ public:
     static constexpr std::size_t kAskedAfterMax = 64;  // delivered parcels of one route that are asked after
     static constexpr std::chrono::seconds kLongPoll{25};
 
-    explicit Delivery(Context& context);
+    Delivery(Context& context, Cosignatures& cosignatures);
     ~Delivery();
     Delivery(const Delivery&) = delete;
     Delivery& operator=(const Delivery&) = delete;
@@ -107,9 +108,10 @@ private:
     struct Sent {
         Route* route = nullptr;
         std::uint64_t sequence = 0;
-        bool question = false;                                // a Get
-        std::size_t bytes = 0;                                // in memory, here and with the courier
-        std::shared_ptr<std::optional<crypto::Digest>> body;  // set once the whole body was handed over
+        bool question = false;                                  // a Get
+        bool cosigning = false;                                 // a Post; no parcel's
+        std::size_t bytes = 0;                                  // in memory, here and with the courier
+        std::shared_ptr<std::optional<crypto::Digest>> body{};  // set once the whole body was handed over
     };
 
     Result<std::optional<Work>> find_work(Route& route);
@@ -119,6 +121,7 @@ private:
                           const storage::ReadTransaction& transaction);
     SteadyTime next_due(const Route& route) const;
 
+    asio::awaitable<Result<void>> take_cosignature(Route& route, boundary::TaskResult result);
     asio::awaitable<Result<void>> take_answer(Route& route, const Sent& sent, const boundary::TaskResult& result);
     asio::awaitable<Result<void>> take_state(Route& route, const Sent& sent, const boundary::TaskResult& result);
     asio::awaitable<Result<void>> mark_delivered(Route& route, std::uint64_t sequence, std::string receipt,
@@ -132,6 +135,7 @@ private:
     std::chrono::milliseconds wait_after(std::uint32_t attempts);
 
     Context& context_;
+    Cosignatures& cosignatures_;
     std::map<std::string, std::unique_ptr<Route>, std::less<>> routes_;
     std::map<std::uint64_t, Sent> sent_;
     std::uint64_t last_task_ = 0;

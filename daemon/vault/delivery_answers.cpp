@@ -71,6 +71,19 @@ asio::awaitable<Result<std::chrono::milliseconds>> Delivery::report(boundary::Ta
     sent_.erase(found);
     Route& route = *sent.route;
     take_out(sent);
+    if (sent.cosigning) {
+        if (result.given_back()) {
+            cosignatures_.give_up(route.config.name);
+        } else {
+            auto taking = take_cosignature(route, std::move(result));
+            if (const auto taken = co_await std::move(taking); !taken) {
+                co_return taken.error();
+            }
+        }
+        route.changed.cancel();
+        const auto now = SteadyClock::now();
+        co_return std::chrono::ceil<std::chrono::milliseconds>(std::max(route.link_due, now) - now);
+    }
     if (result.given_back()) {
         // Behind the one that failed, which was told before it; with that one it comes again.
         auto& retry = (sent.question ? route.asked_after : route.postponed)[sent.sequence];
@@ -90,6 +103,29 @@ asio::awaitable<Result<std::chrono::milliseconds>> Delivery::report(boundary::Ta
     const auto now = SteadyClock::now();
     const auto wait = route.link_due > now ? route.link_due - now : SteadyClock::duration{0};
     co_return std::chrono::ceil<std::chrono::milliseconds>(wait);
+}
+
+asio::awaitable<Result<void>> Delivery::take_cosignature(Route& route, boundary::TaskResult result) {
+    const std::uint32_t status = result.http_status();
+    const std::uint32_t retry_after = result.retry_after_seconds();
+    const std::string failure = result.failure();
+    auto taking = cosignatures_.take(route.config.name, std::move(result));
+    const auto link = co_await std::move(taking);
+    if (!link) {
+        co_return link.error();
+    }
+    if (*link == Cosignatures::Link::at_fault) {
+        route.unanswered = status == 0;
+        link_failed(route, 0,
+                    status == 0 ? problem("XF-7011", {plain(failure)}) : problem("XF-7018", {std::to_string(status)}),
+                    retry_after);
+    } else {
+        route.failures = 0;
+        if (std::exchange(route.asking_failed, false)) {
+            route.last_problem.reset();
+        }
+    }
+    co_return Result<void>{};
 }
 
 asio::awaitable<Result<void>> Delivery::take_answer(Route& route, const Sent& sent,

@@ -22,7 +22,9 @@ namespace verb = policies::verb;
 
 constexpr std::size_t kTokenSizeMax = 256;
 constexpr std::size_t kNameSizeMax = 256;  // of catalogs, ids, routes: what a path may hold at all
-constexpr int kSamplesPerPart = 200;       // of metrics, in one packet
+constexpr int kProofHashesMax = 63;
+constexpr int kNoteLinesMax = 16;
+constexpr int kSamplesPerPart = 200;  // of metrics, in one packet
 
 asio::awaitable<void> answer(ExchangePointer exchange, GatewayReply reply) {
     auto answering = exchange->reply(std::move(reply), boundary::Descriptor{});
@@ -104,6 +106,10 @@ constexpr auto kTable = std::to_array<GatewayAct>({
      with_context<read_tile>},
     {GatewayRequest::kReadEntries, Needs::session, verb::read_entries, "read_log", Leaves::once, "entries",
      with_context<read_entries>},
+    {GatewayRequest::kAddCheckpoint, Needs::session, verb::witness, "cosign", Leaves::by_use_case, "",
+     [](GatewayServices& services, ExchangePointer request) {
+         return services.witness.add_checkpoint(std::move(request));
+     }},
     {GatewayRequest::kOpenSession, Needs::identity, "", "open_session", Leaves::by_use_case, "",
      [](GatewayServices& services, ExchangePointer request) {
          return services.sessions.open(services.context, std::move(request));
@@ -183,7 +189,12 @@ bool is_well_formed(const GatewayRequest& request, const GatewayAct& act) {
         request.has_get_policy() ? &request.get_policy().digest() : nullptr,
         request.has_get_account() ? &request.get_account().id() : nullptr,
         request.has_disable_account() ? &request.disable_account().id() : nullptr,
+        request.has_add_checkpoint() ? &request.add_checkpoint().origin() : nullptr,
     };
+    if (request.add_checkpoint().proof_size() > kProofHashesMax ||
+        request.add_checkpoint().lines_size() > kNoteLinesMax) {
+        return false;
+    }
     return std::ranges::all_of(names,
                                [](const std::string* name) { return name == nullptr || name->size() <= kNameSizeMax; });
 }

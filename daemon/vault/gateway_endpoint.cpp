@@ -298,6 +298,12 @@ asio::awaitable<void> GatewayEndpoint::State::handle(RequestPointer request) {
         co_return;
     }
 
+    if (auto objection = services.objection()) {
+        auto answering = answer_problem(request, std::move(*objection));
+        static_cast<void>((co_await std::move(answering)).has_value());
+        co_return;
+    }
+
     std::string action(act.action);
     if (said.has_open_submission() && said.open_submission().check_only()) {
         action = "check";

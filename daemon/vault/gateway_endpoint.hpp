@@ -27,6 +27,7 @@
 #include "daemon/vault/revocation.hpp"
 #include "daemon/vault/sessions.hpp"
 #include "daemon/vault/uploads.hpp"
+#include "daemon/vault/witness.hpp"
 
 namespace xinfu::vault {
 
@@ -44,6 +45,9 @@ struct GatewayServices {
     AccountsService& accounts;
     EndedConnections& ended;
     Paths& paths;
+    Witness& witness;
+    // Why nothing may be taken or shown just now; empty: nothing stands against it.
+    std::function<std::optional<boundary::Problem>()> objection;
     std::function<boundary::StatusView()> status;
     std::function<bool()> ready;
     std::function<bool()> draining;

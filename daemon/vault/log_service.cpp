@@ -4,6 +4,7 @@
 
 #include "crypto/merkle.hpp"
 #include "storage/error.hpp"
+#include "storage/witness.hpp"
 
 namespace xinfu::vault {
 namespace {
@@ -29,7 +30,18 @@ bool is_in_log(const storage::Ledger& ledger, unsigned level, std::uint64_t inde
 }  // namespace
 
 asio::awaitable<void> read_checkpoint(Context& context, ExchangePointer exchange) {
-    auto answering = answer_text(exchange, *context.ledger.head().checkpoint);
+    const auto head = context.ledger.head();
+    const auto snapshot = context.ledger.engine().snapshot();
+    const auto cosigned =
+        snapshot ? storage::newest_cosigned(**snapshot)
+                 : Result<std::optional<storage::Committed>>(boost::system::in_place_error, snapshot.error());
+    if (!cosigned) {
+        auto refusing = answer_error(exchange, cosigned.error());
+        co_await std::move(refusing);
+        co_return;
+    }
+    const bool same = *cosigned && (*cosigned)->tree_size == head.tree_size;
+    auto answering = answer_text(exchange, same ? *(*cosigned)->checkpoint : *head.checkpoint);
     const auto answered = co_await std::move(answering);
     static_cast<void>(answered.has_value());
 }

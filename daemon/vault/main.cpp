@@ -24,6 +24,7 @@
 #include "daemon/vault/accept_submission.hpp"
 #include "daemon/vault/active_policies.hpp"
 #include "daemon/vault/backlog.hpp"
+#include "daemon/vault/cosignatures.hpp"
 #include "daemon/vault/counted_leaves.hpp"
 #include "daemon/vault/courier_endpoint.hpp"
 #include "daemon/vault/damage.hpp"
@@ -181,7 +182,9 @@ int run(int argc, char** argv) {
         Sessions sessions;
         Intake intake(context, revocations, store.certificates);
         Uploads uploads(context, [&intake](ExchangePointer exchange) { return intake.accept(std::move(exchange)); });
-        Delivery delivery(context);
+        Cosignatures cosignatures(context);
+        Delivery delivery(context, cosignatures);
+        Witness witness(context);
         Sweep sweep(context, intake, uploads);
         Scrub scrub(context, [&damage](const std::string& what) { damage.tell(what); });
         intake.on_parcels = [&delivery] { delivery.wake(); };
@@ -194,8 +197,11 @@ int run(int argc, char** argv) {
             fields.code = "XF-1027";
             service.log(Level::warning, line, fields);
         });
-        const Status status(context, revocations, damage, clock_watch, paths, certificates, store.log_key,
-                            [&delivery] { return delivery.links(); });
+        if (const auto started = witness.start(); !started) {
+            throw CannotStart("the witness, or the key of a log that it co-signs: " + started.error().message());
+        }
+        const Status status(context, revocations, damage, clock_watch, paths, certificates, cosignatures, store.log_key,
+                            witness.verifier_key(), [&delivery] { return delivery.links(); });
         bool ready = false;
         bool draining = false;
         Budgets budgets{{config.vault.readings_per_account_hour, std::chrono::hours(1)},
@@ -220,10 +226,13 @@ int run(int argc, char** argv) {
                                  accounts,
                                  ended_connections,
                                  paths,
+                                 witness,
+                                 [&cosignatures] { return cosignatures.objection(); },
                                  [&status] { return status.view(); },
                                  [&] {
-                                     status.measure(ready && !draining);
-                                     return ready && !draining;
+                                     const bool serving = ready && !draining && !cosignatures.objection();
+                                     status.measure(serving);
+                                     return serving;
                                  },
                                  [&draining] { return draining; }};
 
@@ -289,6 +298,18 @@ int run(int argc, char** argv) {
             }
         };
 
+        cosignatures.on_rolled_back = [&](const boundary::Problem& why, bool serving) {
+            boundary::LogFields fields;
+            fields.code = why.code();
+            const std::string text = "the log was rolled back: " + why.arguments(0) + " co-signed " + why.arguments(1) +
+                                     " entries, and what is here does not continue them";
+            service.log(Level::error, text, fields);
+            if (serving) {
+                // Answers under way would be signed over the other history; after the start nothing is.
+                stop_with(EXIT_FAILURE, "stopped for that");
+            }
+        };
+
         const auto expire_requests = [&]() -> asio::awaitable<void> {
             for (;;) {
                 if (!draining) {
@@ -302,8 +323,8 @@ int run(int argc, char** argv) {
         const auto start = [&]() -> asio::awaitable<void> {
             {
                 const auto snapshot = context.ledger.engine().snapshot();
-                if (!snapshot || !revocations.load(**snapshot) || !delivery.start()) {
-                    throw CannotStart("the store, or a route's log key, cannot be read");
+                if (!snapshot || !revocations.load(**snapshot) || !delivery.start() || !cosignatures.start()) {
+                    throw CannotStart("the store, or a route's log or witness key, cannot be read");
                 }
             }
             auto taking = take_policies(context, service);

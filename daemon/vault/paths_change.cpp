@@ -44,6 +44,7 @@ Message to_message(const config::Paths& paths) {
         told.set_anchors(route.anchors);
         told.set_log_key(route.log_key);
         told.set_envelope(route.envelope);
+        told.set_witness_key(route.witness_key);
         for (const auto& onward : route.onward) {
             auto& beyond = *told.add_onward();
             beyond.set_level(onward.level);
@@ -51,12 +52,17 @@ Message to_message(const config::Paths& paths) {
             beyond.set_log_key(onward.log_key);
         }
     }
+    for (const auto& log : paths.witnessed) {
+        auto& told = *message.add_witnessed();
+        told.set_node(log.node);
+        told.set_log_key(log.log_key);
+    }
     return message;
 }
 
 template <class Message>
 config::Paths from_message(const Message& message) {
-    config::Paths paths{{message.listen().begin(), message.listen().end()}, message.metrics(), message.tls12(), {}};
+    config::Paths paths{{message.listen().begin(), message.listen().end()}, message.metrics(), message.tls12(), {}, {}};
     for (const auto& told : message.routes()) {
         config::Route route;
         route.name = told.name();
@@ -66,10 +72,14 @@ config::Paths from_message(const Message& message) {
         route.anchors = told.anchors();
         route.log_key = told.log_key();
         route.envelope = told.envelope();
+        route.witness_key = told.witness_key();
         for (const auto& beyond : told.onward()) {
             route.onward.push_back({beyond.level(), beyond.node(), beyond.log_key()});
         }
         paths.routes.push_back(std::move(route));
+    }
+    for (const auto& told : message.witnessed()) {
+        paths.witnessed.push_back({told.node(), told.log_key()});
     }
     return paths;
 }
@@ -90,13 +100,17 @@ std::optional<Bytes> read_certificate_file(const std::string& path) {
 std::optional<std::string> why_no_start(const config::Paths& paths) {
     std::size_t anchors_bytes = 0;
     for (const auto& route : paths.routes) {
-        std::vector<std::string> keys{route.log_key};
-        for (const auto& beyond : route.onward) {
-            keys.push_back(beyond.log_key);
+        std::vector<std::pair<std::string_view, std::string>> keys{{"log_key", route.log_key}};
+        if (!route.witness_key.empty()) {
+            keys.emplace_back("witness_key", route.witness_key);
         }
-        for (const auto& key : keys) {
-            if (!crypto::NoteVerifier::parse(key)) {
-                return route.name + ".log_key: " + key;
+        for (const auto& beyond : route.onward) {
+            keys.emplace_back("log_key", beyond.log_key);
+        }
+        for (const auto& [member, key] : keys) {
+            const auto parsed = crypto::NoteVerifier::parse(key);
+            if (!parsed || parsed->is_witness() != (member == "witness_key")) {
+                return route.name + "." + std::string(member) + ": " + key;
             }
         }
         const auto file = read_certificate_file(route.anchors);
@@ -109,6 +123,12 @@ std::optional<std::string> why_no_start(const config::Paths& paths) {
         }
         if (!read_certificate_file(route.envelope)) {
             return route.name + ".envelope: " + route.envelope;
+        }
+    }
+    for (const auto& log : paths.witnessed) {
+        const auto parsed = crypto::NoteVerifier::parse(log.log_key);
+        if (!parsed || parsed->is_witness()) {
+            return "witnessed " + log.node + ".log_key: " + log.log_key;
         }
     }
     if (anchors_bytes > kAnchorsBytesMax) {

@@ -44,13 +44,21 @@ crypto::JsonObject json_of(const config::Paths& paths) {
             .text("name", route.name)
             .text("node", route.node)
             .raw("onward", array_of(onward))
-            .text("url", route.url);
+            .text("url", route.url)
+            .text_if("witness_key", route.witness_key);
+    }
+    std::vector<crypto::JsonObject> witnessed;
+    for (const auto& log : paths.witnessed) {
+        witnessed.emplace_back().text("log_key", log.log_key).text("node", log.node);
     }
     crypto::JsonObject json;
     json.texts("listen", paths.listen)
         .text("metrics", paths.metrics)
         .raw("routes", array_of(routes))
         .boolean("tls12", paths.tls12);
+    if (!witnessed.empty()) {  // left out, so that paths approved before there were any keep their digest
+        json.raw("witnessed", array_of(witnessed));
+    }
     return json;
 }
 
@@ -75,9 +83,15 @@ void add_routes(PathLines& lines, const config::Paths& paths) {
         lines.insert(head + "anchors " + route.anchors);
         lines.insert(head + "envelope " + route.envelope);
         lines.insert(head + "log_key " + route.log_key);
+        if (!route.witness_key.empty()) {
+            lines.insert(head + "witness_key " + route.witness_key);
+        }
         for (const auto& beyond : route.onward) {
             lines.insert(head + "onward " + beyond.level + " " + beyond.node + " " + beyond.log_key);
         }
+    }
+    for (const auto& log : paths.witnessed) {
+        lines.insert("witnessed " + log.node + " " + log.log_key);
     }
 }
 

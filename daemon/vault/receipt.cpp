@@ -4,6 +4,7 @@
 
 #include "crypto/tlog_proof.hpp"
 #include "storage/error.hpp"
+#include "storage/witness.hpp"
 
 namespace xinfu::vault {
 
@@ -21,8 +22,18 @@ Result<std::string> make_receipt(const storage::Ledger& ledger, std::uint64_t in
     return crypto::encode_tlog_proof(proof);
 }
 
-Result<std::string> newest_receipt(const storage::Ledger& ledger, std::uint64_t index) {
-    const auto committed = ledger.head();
+Result<std::string> newest_receipt(storage::Ledger& ledger, std::uint64_t index) {
+    auto committed = ledger.head();
+    const auto snapshot = ledger.engine().snapshot();
+    const auto cosigned =
+        snapshot ? storage::newest_cosigned(**snapshot)
+                 : Result<std::optional<storage::Committed>>(boost::system::in_place_error, snapshot.error());
+    if (!cosigned) {
+        return {boost::system::in_place_error, cosigned.error()};
+    }
+    if (*cosigned && index < (*cosigned)->tree_size) {
+        committed = **cosigned;
+    }
     if (index >= committed.tree_size) {
         return {boost::system::in_place_error, storage::Errc::not_found};
     }

@@ -15,7 +15,8 @@ namespace xinfu::vault {
 Result<std::string> make_receipt(const storage::Ledger& ledger, std::uint64_t index, ByteView entry,
                                  const storage::Committed& committed);
 
-// The same against the newest checkpoint, the leaf read from the log. Errors: also not_found.
-Result<std::string> newest_receipt(const storage::Ledger& ledger, std::uint64_t index);
+// The same, the leaf read from the log: against the newest checkpoint that a witness co-signed if it covers the leaf,
+// else against the newest. Errors: also not_found.
+Result<std::string> newest_receipt(storage::Ledger& ledger, std::uint64_t index);
 
 }  // namespace xinfu::vault

@@ -13,15 +13,17 @@
 namespace xinfu::vault {
 
 Status::Status(Context& context, const Revocations& revocations, const Damage& damage, const ClockWatch& clock,
-               const Paths& paths, const CertificateWatch& certificates, std::string log_key,
-               std::function<std::vector<boundary::LinkView>()> links)
+               const Paths& paths, const CertificateWatch& certificates, const Cosignatures& cosignatures,
+               std::string log_key, std::string witness_key, std::function<std::vector<boundary::LinkView>()> links)
     : context_(context),
       revocations_(revocations),
       damage_(damage),
       clock_(clock),
       paths_(paths),
       certificates_(certificates),
+      cosignatures_(cosignatures),
       log_key_(std::move(log_key)),
+      witness_key_(std::move(witness_key)),
       links_(std::move(links)),
       started_(context.clock.now()) {}
 
@@ -33,6 +35,10 @@ boundary::StatusView Status::view() const {
     view.set_log_size(context_.ledger.head().tree_size);
     view.set_started_ms(started_.time_since_epoch().count());
     view.set_log_key(log_key_);
+    view.set_witness_key(witness_key_);
+    if (const auto size = cosignatures_.cosigned_size()) {
+        view.set_cosigned_size(*size);
+    }
     std::uint64_t backlog = 0;
     for (auto& link : links_()) {
         backlog += link.backlog();
@@ -55,6 +61,9 @@ boundary::StatusView Status::view() const {
     }
     if (clock_.is_wrong()) {
         *view.add_warnings() = problem("XF-9004");
+    }
+    if (auto warning = cosignatures_.warning()) {
+        *view.add_warnings() = std::move(*warning);
     }
     if (auto alarm = paths_.alarm()) {
         *view.add_warnings() = std::move(*alarm);
@@ -84,6 +93,9 @@ std::string Status::line(bool draining) const {
     for (const auto& link : links_()) {
         backlog += link.backlog();
     }
+    if (const auto objection = cosignatures_.objection()) {
+        return objection->code() == "XF-6012" ? "stopped: the log was rolled back (XF-6012)" : "asking the witness";
+    }
     std::string text = draining ? "finishing" : "ready";
     text += ", " + std::to_string(context_.ledger.head().tree_size) + " log entries, " + std::to_string(backlog) +
             (backlog == 1 ? " parcel waiting" : " parcels waiting");
@@ -94,6 +106,7 @@ void Status::measure(bool ready) const {
     Metrics& metrics = context_.metrics;
     const auto statistics = context_.ledger.engine().statistics();
     metrics.set("xinfu_ready", ready ? 1 : 0);
+    metrics.set("xinfu_log_cosigned_entries", static_cast<double>(cosignatures_.cosigned_size().value_or(0)));
     metrics.set("xinfu_log_entries", static_cast<double>(context_.ledger.head().tree_size));
     metrics.set("xinfu_store_used_bytes", static_cast<double>(statistics.used_bytes));
     metrics.set("xinfu_store_size_max_bytes", static_cast<double>(statistics.map_size_bytes));

@@ -11,6 +11,7 @@
 #include "daemon/vault/certificate_watch.hpp"
 #include "daemon/vault/clock_watch.hpp"
 #include "daemon/vault/context.hpp"
+#include "daemon/vault/cosignatures.hpp"
 #include "daemon/vault/damage.hpp"
 #include "daemon/vault/paths.hpp"
 #include "daemon/vault/revocation.hpp"
@@ -21,8 +22,8 @@ class Status {
 public:
     // `links` answers the state of every route.
     Status(Context& context, const Revocations& revocations, const Damage& damage, const ClockWatch& clock,
-           const Paths& paths, const CertificateWatch& certificates, std::string log_key,
-           std::function<std::vector<boundary::LinkView>()> links);
+           const Paths& paths, const CertificateWatch& certificates, const Cosignatures& cosignatures,
+           std::string log_key, std::string witness_key, std::function<std::vector<boundary::LinkView>()> links);
 
     boundary::StatusView view() const;
     // "ready, 1204 log entries, 3 parcels waiting"
@@ -37,7 +38,9 @@ private:
     const ClockWatch& clock_;
     const Paths& paths_;
     const CertificateWatch& certificates_;
+    const Cosignatures& cosignatures_;
     std::string log_key_;
+    std::string witness_key_;
     std::function<std::vector<boundary::LinkView>()> links_;
     storage::Milliseconds started_;
 };

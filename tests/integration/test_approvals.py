@@ -510,6 +510,8 @@ class Approvals(PeopleCase):
                     "catalog": "interview-record", "subject": "x"}})),
                 "decide_unmasking": (f"/v1/requests/{unmasking}/decision", *bent)}
         acts["relay"] = acts["submit"]
+        checkpoint = pathlib.Path(__file__).resolve().parents[1] / "fuzz" / "corpus" / "checkpoint" / "first"  # of no log known here
+        acts["witness"] = ("/v1/log/witness/add-checkpoint", "--data-binary", f"@{checkpoint}")
         # There is no open request for a recovery while others can act; who may decide is tried where one is needed.
         self.assertEqual({verb for _, verb in table}, {*acts, "open_session", "decide_recovery"}, "an act that nobody tries")
         person = {role for role in roles if self.demo.env.get(f"XINFU_{people[role]}_PASSWORD") and table[role, "open_session"]}

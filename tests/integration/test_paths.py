@@ -161,6 +161,12 @@ class Paths(PeopleCase):
                               ({"routes": [dict(route, anchors="certificates/none.pem")]}, "certificates/none.pem"),
                               ({"routes": [dict(route, log_key="other/log+12345678+AAAA")]}, "log_key"),
                               ({"routes": [dict(route, log_key=f"{route['node']}/log+zzzzzzzz+x")]}, "log_key"),
+                              ({"routes": [dict(route, log_key=self.demo["PROVINCE_WITNESS_KEY"])]}, "log_key"),
+                              ({"routes": [dict(route, witness_key=route["log_key"])]}, "witness_key"),
+                              ({"witnessed": [{"node": "x", "log_key": route["log_key"]}]}, "witnessed"),
+                              ({"witnessed": [{"node": self.demo["CITY_LOG_KEY"].split("/")[0],
+                                               "log_key": self.demo["CITY_LOG_KEY"]}]}, "this node itself"),
+                              ({"witnessed": [{"node": route["node"], "log_key": route["log_key"]}] * 2}, "witnessed"),
                               ({"routes": [route, route]}, "name"), ({"routes": [dict(route, level="moon")]}, "level"),
                               ({"routes": [dict(route, url="https://x: [yaml, *a]:1")]}, "url")):
             problem = self.assertProblem(self.wish(dict(good, **changed)), 422, "XF-2028")

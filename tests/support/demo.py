@@ -137,6 +137,12 @@ class Demo:
             self.supervisors[node] = subprocess.Popen([*prefix, self.programs / "xinfud", "run", "--config", place / "xinfu.yaml",
                                                        "--pid-file", place / "pids"], stdout=log, stderr=log)
 
+    def stop(self, node="CITY"):
+        """Ends a node as an administrator would."""
+        supervisor, gateways = self.supervisor(node), self.pids(node)["gateway"]
+        os.kill(supervisor, signal.SIGTERM)
+        self.await_end(node, supervisor, gateways)
+
     def restart_city(self, change=lambda text: text, meanwhile=lambda: None, prefix=()):
         """Ends the city's supervisor as an administrator would, changes its configuration, starts it again; `prefix` is a
         command that starts it. Other paths are approved before, or they would not count."""
@@ -144,14 +150,15 @@ class Demo:
         before = path.read_text()
         after = change(before)
         changed = "\n".join(set(before.splitlines()) ^ set(after.splitlines()))
-        if re.search(r"^[ -]*(listen|metrics|tls12|name|level|node|url|anchors|envelope|log_key):", changed, re.M):
+        if re.search(r"^[ -]*(listen|metrics|tls12|name|level|node|url|anchors|envelope|log_key|witness_key):", changed, re.M):
             self.approve_paths(after)
-        supervisor, gateways = self.supervisor(), self.pids()["gateway"]
-        os.kill(supervisor, signal.SIGTERM)
-        self.await_end("CITY", supervisor, gateways)
+        self.stop()
         path.write_text(after)
         meanwhile()
         self.start(prefix=prefix)
+        self.await_city()
+
+    def await_city(self):
         try:
             wait_until(lambda: self.curl("/v1/status").status == 200, 20, 0.2, "the city's return")
         except AssertionError as why:
@@ -285,11 +292,19 @@ class Demo:
         return run(XINFU, "receipt", "verify", path, *(["--file", file] if file else []), "--log-key",
                    self[node + "_LOG_KEY"], "--json", check=check)
 
-    def log_verify(self, node="CITY", check=True, since=None):
-        """`since` is a checkpoint that somebody kept."""
+    def log_verify(self, node="CITY", check=True, since=None, witness=None):
+        """`since` is a checkpoint that somebody kept; `witness` a node that must have co-signed."""
         return run(XINFU, "log", "verify", "--url", self[node + "_URL"], "--ca", self["CA"], "--cert",
                    self["LOG_READER_CERT"], "--key", self["LOG_READER_KEY"], "--log-key", self[node + "_LOG_KEY"],
-                   *(["--from", self.path(since.encode(), ".checkpoint")] if since else []), check=check)
+                   *(["--from", self.path(since.encode(), ".checkpoint")] if since else []),
+                   *(["--witness-key", self[witness + "_WITNESS_KEY"]] if witness else []), check=check)
+
+    def local(self, path, node="CITY"):
+        """What the listener on loopback says: status and text."""
+        place = re.search(r'metrics:\s*"?([0-9.:]+)', (self.dir / node.lower() / "xinfu.yaml").read_text()).group(1)
+        done = run("curl", "--silent", "--write-out", "\n%{http_code}", f"http://{place}{path}", check=False).stdout.decode()
+        text, status = done.rsplit("\n", 1)
+        return int(status), text
 
     def checkpoint(self, node="CITY"):
         """None: the node does not answer now."""

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Builds the verifier from Debian's golang-golang-x-mod-dev, without network: build.sh OUTPUT
+# Builds one of the programs here from Debian's golang-golang-x-mod-dev, without network: build.sh OUTPUT [PROGRAM]
 set -euo pipefail
-out=$(realpath -m "${1:?usage: build.sh OUTPUT}")
+out=$(realpath -m "${1:?usage: build.sh OUTPUT [PROGRAM]}")
 cd "$(dirname "$0")"
 cache=$(mktemp -d)
 trap 'chmod -R u+w "$cache"; rm -rf "$cache"' EXIT
-GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS= GOCACHE="${GOCACHE:-$cache}" go build -o "$out" verifier.go
+GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS= GOCACHE="${GOCACHE:-$cache}" go build -o "$out" "${2:-verifier}.go"

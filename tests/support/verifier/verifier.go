@@ -3,6 +3,7 @@
 //
 //	verifier receipt FILE VKEY [BODY]        a C2SP tlog-proof; BODY is what was handed in, or its signed content
 //	verifier log DIR VKEY                    a whole log in C2SP tlog-tiles layout: checkpoint, tiles, entry bundles
+//	verifier cosigned FILE VKEY WITNESS      a checkpoint, or a receipt's, that log and witness both signed
 //	verifier consistency DIR OLD NEW VKEY    two signed checkpoints (files) of one log whose tiles are in DIR
 //
 // Exit: 0 verified, 1 not, 2 usage.
@@ -10,8 +11,10 @@ package main
 
 import (
 	"bytes"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -52,6 +55,70 @@ func openCheckpoint(text []byte, vkey string) (tlog.Tree, error) {
 		return tlog.Tree{}, err
 	}
 	return tlog.Tree{N: size, Hash: root}, nil
+}
+
+// A witness's key as x/mod's Verifier: C2SP tlog-cosignature v1 is Ed25519 over a header, the time and the text.
+type cosigner struct {
+	name string
+	hash uint32
+	key  ed25519.PublicKey
+}
+
+func newCosigner(vkey string) (*cosigner, error) {
+	name, rest, _ := strings.Cut(vkey, "+")
+	hash, key, _ := strings.Cut(rest, "+")
+	number, err := strconv.ParseUint(hash, 16, 32)
+	if err != nil {
+		return nil, err
+	}
+	typed, err := base64.StdEncoding.DecodeString(key)
+	if err != nil || len(typed) != 33 || typed[0] != 4 {
+		return nil, fmt.Errorf("not a cosigner's key: %s", vkey)
+	}
+	digest := sha256.Sum256(append([]byte(name+"\n"), typed...))
+	if binary.BigEndian.Uint32(digest[:]) != uint32(number) {
+		return nil, fmt.Errorf("the key's number is wrong")
+	}
+	return &cosigner{name, uint32(number), typed[1:]}, nil
+}
+
+func (c *cosigner) Name() string    { return c.name }
+func (c *cosigner) KeyHash() uint32 { return c.hash }
+func (c *cosigner) Verify(text, signature []byte) bool {
+	if len(signature) != 72 {
+		return false
+	}
+	seconds := binary.BigEndian.Uint64(signature)
+	message := append([]byte(fmt.Sprintf("cosignature/v1\ntime %d\n", seconds)), text...)
+	return ed25519.Verify(c.key, message, signature[8:])
+}
+
+// A checkpoint, or a receipt's: that log and witness both signed it.
+func cosigned(file, vkey, witnessKey string) error {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	if head, checkpoint, found := strings.Cut(string(text), "\n\n"); found && strings.HasPrefix(head, "c2sp.org/tlog-proof@") {
+		text = []byte(checkpoint)
+	}
+	witness, err := newCosigner(witnessKey)
+	if err != nil {
+		return err
+	}
+	log, err := note.NewVerifier(vkey)
+	if err != nil {
+		return err
+	}
+	opened, err := note.Open(text, note.VerifierList(log, witness))
+	if err != nil {
+		return err
+	}
+	if len(opened.Sigs) != 2 {
+		return fmt.Errorf("%d of 2 signatures", len(opened.Sigs))
+	}
+	fmt.Printf("cosigned: %q\n", opened.Text)
+	return nil
 }
 
 func receipt(file, vkey, bodyFile string) error {
@@ -296,10 +363,12 @@ func main() {
 		err = receipt(arguments[1], arguments[2], arguments[3])
 	case len(arguments) == 3 && arguments[0] == "log":
 		err = wholeLog(arguments[1], arguments[2])
+	case len(arguments) == 4 && arguments[0] == "cosigned":
+		err = cosigned(arguments[1], arguments[2], arguments[3])
 	case len(arguments) == 5 && arguments[0] == "consistency":
 		err = consistency(arguments[1], arguments[2], arguments[3], arguments[4])
 	default:
-		fmt.Fprintln(os.Stderr, "usage: verifier receipt FILE VKEY [BODY] | log DIR VKEY | consistency DIR OLD NEW VKEY")
+		fmt.Fprintln(os.Stderr, "usage: verifier receipt FILE VKEY [BODY] | log DIR VKEY | consistency DIR OLD NEW VKEY | cosigned FILE VKEY WITNESS")
 		os.Exit(2)
 	}
 	if err != nil {

@@ -60,6 +60,7 @@ public:
     void suite(const char* key, const std::string& field) { add(key, field, "suite"); }
     void url(const char* key, const std::string& field) { add(key, field, "url"); }
     void log_key(const char* key, const std::string& field) { add(key, field, "log key"); }
+    void witness_key(const char* key, const std::string& field) { add(key, field, "witness key"); }
     template <class Section>
     void section(const char* key, Section& field) {
         describe(prefix_ + key + ".", field);

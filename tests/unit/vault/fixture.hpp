@@ -447,6 +447,7 @@ public:
           approved_files_(context, certificates_),
           requests_(context, sessions, revocations, anchors_, approved_files_, [](const storage::UnitKeys&) {}),
           paths_(context, config::paths_of(context.config)),
+          witness_(context),
           accounts_(context, handles, sessions, revocations, ended_connections_),
           services_{context,
                     handles,
@@ -465,6 +466,8 @@ public:
                     accounts_,
                     ended_connections_,
                     paths_,
+                    witness_,
+                    [] { return std::optional<boundary::Problem>{}; },
                     [] { return boundary::StatusView{}; },
                     [] { return true; },
                     [] { return false; }} {
@@ -511,6 +514,7 @@ private:
     Requests requests_;
     EndedConnections ended_connections_;
     Paths paths_;
+    Witness witness_;
     AccountsService accounts_;
     GatewayServices services_;
     std::unique_ptr<boundary::BlockingChannel> ours_;

@@ -69,7 +69,9 @@ protected:
     }
     void rebind() override {
         IntakeTest::rebind();
-        delivery_ = std::make_unique<Delivery>(*context_);
+        cosignatures_ = std::make_unique<Cosignatures>(*context_);
+        must(cosignatures_->start());
+        delivery_ = std::make_unique<Delivery>(*context_, *cosignatures_);
         must(delivery_->start());
         intake_->on_parcels = [this] { delivery_->wake(); };
     }
@@ -179,6 +181,7 @@ protected:
                                                             : "refused";
     }
 
+    std::unique_ptr<Cosignatures> cosignatures_;
     std::unique_ptr<Delivery> delivery_;
     boundary::Descriptor stream_;
 };

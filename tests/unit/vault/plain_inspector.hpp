@@ -61,6 +61,8 @@ public:
                 alive = inspect(request->message.inspect(), std::move(request->descriptor));
             } else if (request->message.has_read_receipt()) {
                 alive = read_receipt(request->message.read_receipt().text());
+            } else if (request->message.has_read_cosignatures()) {
+                alive = read_cosignatures(request->message.read_cosignatures().text());
             } else if (request->message.has_read_onward()) {
                 alive = read_onward(request->message.read_onward().part());
             }
@@ -320,6 +322,28 @@ private:
             receipt.add_proof(hash.data(), hash.size());
         }
         receipt.set_checkpoint(proof->checkpoint);
+        return send(std::move(reply));
+    }
+
+    // Signature lines, or a size.
+    bool read_cosignatures(const std::string& text) {
+        boundary::InspectorReply reply;
+        auto& read = *reply.mutable_cosignatures();
+        if (const auto lines = crypto::parse_signature_lines(text); lines && !text.empty()) {
+            for (const auto& line : *lines) {
+                std::string octets;
+                for (const int shift : {24, 16, 8, 0}) {
+                    octets += static_cast<char>(line.key_id >> shift & 0xff);
+                }
+                auto& told = *read.add_lines();
+                told.set_name(line.name);
+                told.set_signature(octets + std::string(as_text(line.signature)));
+            }
+        } else if (!text.empty() && text.find_first_not_of("0123456789") == text.size() - 1) {
+            read.set_size(std::stoull(text));
+        } else {
+            reply.mutable_problem()->set_code("XF-7021");
+        }
         return send(std::move(reply));
     }
 

@@ -1,0 +1,228 @@
+#include "daemon/vault/cosignatures.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <boost/endian/conversion.hpp>
+
+#include "crypto/bytes.hpp"
+#include "daemon/config/config.hpp"
+#include "daemon/vault/ask_inspector.hpp"
+#include "daemon/vault/exchange.hpp"
+#include "storage/error.hpp"
+#include "storage/witness.hpp"
+
+namespace xinfu::vault {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+constexpr std::string_view kPath = "/v1/log/witness/add-checkpoint";
+constexpr std::chrono::seconds kAfterRefusal{60};
+constexpr std::size_t kKeyIdBytes = 4;
+constexpr std::size_t kTimeBytes = 8;
+
+std::string text_of(std::string_view note) {
+    return std::string(note.substr(0, note.rfind("\n\n") + 1));
+}
+
+}  // namespace
+
+Cosignatures::Cosignatures(Context& context) : context_(context) {}
+
+Result<void> Cosignatures::start() {
+    at_start_ = context_.ledger.head();
+    started_ = SteadyClock::now();
+    const auto snapshot = context_.ledger.engine().snapshot();
+    if (!snapshot) {
+        return snapshot.error();
+    }
+    for (const auto& route : context_.config.routes) {
+        if (route.witness_key.empty()) {
+            continue;
+        }
+        auto key = crypto::NoteVerifier::parse(route.witness_key);
+        if (!key) {
+            return key.error();
+        }
+        const auto row = storage::find_cosignature(**snapshot, key->name());
+        if (!row) {
+            return row.error();
+        }
+        const std::uint64_t cosigned = *row ? (*row)->size() : 0;
+        Witness witness{.key = std::move(*key), .cosigned = cosigned};
+        witness.asked_since_start = at_start_.tree_size == 0;  // there is nothing that could be older
+        witnesses_.emplace(route.name, std::move(witness));
+    }
+    return {};
+}
+
+std::optional<boundary::Post> Cosignatures::next(const std::string& route) {
+    const auto found = witnesses_.find(route);
+    if (found == witnesses_.end() || found->second.under_way || SteadyClock::now() < found->second.due) {
+        return std::nullopt;
+    }
+    Witness& witness = found->second;
+    const auto head = witness.asked_since_start ? context_.ledger.head() : at_start_;
+    if (head.tree_size == 0 || (witness.asked_since_start && head.tree_size == witness.cosigned)) {
+        witness.due = SteadyClock::now() + kAskedEvery;
+        return std::nullopt;
+    }
+    // A size that is beyond what is here cannot be proven from; the witness says so itself.
+    const auto old = std::min(witness.cosigned, head.tree_size);
+    std::vector<crypto::Digest> proof;
+    if (old != 0 && old != head.tree_size) {
+        auto hashes = context_.ledger.tree().consistency_proof(old, head.tree_size);
+        if (!hashes) {
+            witness.due = SteadyClock::now() + kAskedEvery;
+            return std::nullopt;
+        }
+        proof = std::move(*hashes);
+    }
+    boundary::Post post;
+    post.set_path(std::string(kPath));
+    std::string body = "old " + std::to_string(old) + "\n";
+    for (const auto& hash : proof) {
+        body += to_base64(hash) + "\n";
+    }
+    post.set_body(body + "\n" + *head.checkpoint);
+    witness.under_way = Asked{head.tree_size, text_of(*head.checkpoint), *head.checkpoint};
+    witness.due = SteadyClock::now() + kAskedEvery;
+    return post;
+}
+
+Cosignatures::SteadyTime Cosignatures::due(const std::string& route) const {
+    const auto found = witnesses_.find(route);
+    return found == witnesses_.end() || found->second.under_way ? SteadyTime::max() : found->second.due;
+}
+
+void Cosignatures::give_up(const std::string& route) {
+    if (const auto found = witnesses_.find(route); found != witnesses_.end()) {
+        found->second.under_way.reset();
+        found->second.due = SteadyClock::now() + kAskedEvery / 10;
+    }
+}
+
+asio::awaitable<Result<Cosignatures::Link>> Cosignatures::take(std::string route, boundary::TaskResult result) {
+    const auto found = witnesses_.find(route);
+    if (found == witnesses_.end() || !found->second.under_way) {
+        co_return Link::sound;
+    }
+    Witness& witness = found->second;
+    const Asked asked = std::move(*witness.under_way);
+    witness.under_way.reset();
+    const std::uint32_t status = result.http_status();
+    if (status == 0 || status >= 500 || status == 429) {
+        witness.asked_since_start = true;  // out of reach: the start need not wait any longer
+        co_return Link::at_fault;
+    }
+    if (status != 200 && status != 409 && status != 422) {
+        witness.asked_since_start = true;
+        witness.last_problem = problem("XF-7021", {"HTTP " + std::to_string(status)});
+        witness.due = SteadyClock::now() + kAfterRefusal;
+        co_return Link::sound;
+    }
+    if (status == 422) {
+        found_ahead(witness, witness.cosigned);
+        co_return Link::sound;
+    }
+    std::vector<boundary::InspectorRequest> parts(1);
+    parts.front().mutable_read_cosignatures()->set_text(result.body());
+    auto asking = ask_inspector(context_, "route/" + route, std::move(parts));
+    auto reply = co_await std::move(asking);
+    if (!reply) {
+        co_return reply.error();
+    }
+    if (!reply->has_cosignatures() || reply->cosignatures().has_size() != (status == 409)) {
+        witness.asked_since_start = true;
+        witness.last_problem = problem("XF-7021", {"form"});
+        witness.due = SteadyClock::now() + kAfterRefusal;
+        co_return Link::sound;
+    }
+    if (status == 409) {
+        const std::uint64_t size = reply->cosignatures().size();
+        if (size > asked.size) {
+            found_ahead(witness, size);
+        } else {
+            witness.cosigned = size;
+            witness.due =
+                std::exchange(witness.corrected, true) ? SteadyClock::now() + kAskedEvery : SteadyClock::now();
+        }
+        co_return Link::sound;
+    }
+    std::optional<std::pair<std::string, std::uint64_t>> line;  // and its time, seconds
+    for (const auto& told : reply->cosignatures().lines()) {
+        const ByteView bytes = as_bytes(told.signature());
+        if (told.name() != witness.key.name() || bytes.size() <= kKeyIdBytes + kTimeBytes ||
+            boost::endian::load_big_u32(bytes.data()) != witness.key.key_id() ||
+            !witness.key.verify(asked.text, bytes.subspan(kKeyIdBytes))) {
+            continue;
+        }
+        line.emplace(crypto::encode_signature_line(told.name(), witness.key.key_id(), bytes.subspan(kKeyIdBytes)),
+                     boost::endian::load_big_u64(bytes.data() + kKeyIdBytes));
+        break;
+    }
+    if (!line) {
+        witness.asked_since_start = true;
+        witness.last_problem = problem("XF-7021", {"signature"});
+        witness.due = SteadyClock::now() + kAfterRefusal;
+        co_return Link::sound;
+    }
+    storage::rows::Cosignature row;
+    row.set_size(asked.size);
+    row.set_note(asked.note + line->first);
+    row.set_time_s(static_cast<std::int64_t>(line->second));
+    const std::string name = witness.key.name();
+    std::function<Result<void>(storage::Batch&)> apply = [name, row](storage::Batch& batch) {
+        return storage::put_cosignature(batch.transaction(), name, row);
+    };
+    auto executing = execute(context_, std::move(apply), row.note().size(), true);
+    const auto done = co_await std::move(executing);
+    if (!done) {
+        co_return done.error();
+    }
+    witness.cosigned = asked.size;
+    witness.asked_since_start = true;
+    witness.corrected = false;
+    witness.last_problem.reset();
+    co_return Link::sound;
+}
+
+void Cosignatures::found_ahead(const Witness& witness, std::uint64_t size) {
+    const bool serving = !objection();
+    rolled_back_ = problem("XF-6012", {witness.key.name(), std::to_string(size)}, 60);
+    on_rolled_back(*rolled_back_, serving);
+}
+
+std::optional<boundary::Problem> Cosignatures::objection() const {
+    if (rolled_back_) {
+        return rolled_back_;
+    }
+    const bool waits = std::ranges::any_of(witnesses_, [](const auto& one) { return !one.second.asked_since_start; });
+    if (waits && SteadyClock::now() < started_ + kStartWaitMax) {
+        return problem("XF-6013", {}, 1);
+    }
+    return std::nullopt;
+}
+
+std::optional<boundary::Problem> Cosignatures::warning() const {
+    for (const auto& [route, witness] : witnesses_) {
+        if (witness.last_problem) {
+            return witness.last_problem;
+        }
+    }
+    return std::nullopt;
+}
+
+std::optional<std::uint64_t> Cosignatures::cosigned_size() const {
+    std::optional<std::uint64_t> size;
+    for (const auto& [route, witness] : witnesses_) {
+        if (witness.cosigned > 0) {
+            size = std::max(size.value_or(0), witness.cosigned);
+        }
+    }
+    return size;
+}
+
+}  // namespace xinfu::vault

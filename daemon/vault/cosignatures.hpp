@@ -1,0 +1,89 @@
+// Cosignatures: what witnesses say of this node's log. The level above is asked to co-sign the newest checkpoint, at
+// most every few seconds and only when the log has grown; what it signed is kept beside the log and goes into receipts.
+// It is evidence for leaves that are there already, so it has no leaf of its own, or the log would never be quiet.
+//
+// A node that was put back to an older state cannot know it; its witness does. After a start nothing is taken or shown
+// before the witness has seen that the log goes on from what it co-signed, or was found out of reach.
+//
+// Format:  C2SP tlog-witness (add-checkpoint), tlog-cosignature; docs/formats/log.md, Witnesses.
+// Threads: the vault's `io`.
+// Trust:   a witness can refuse and delay; its signatures are verified with the pinned key. That it has more of this
+// log
+//          than there is here is believed: it can stop the node, as it can by refusing parcels.
+// Errors:  storage::Errc.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "crypto/note.hpp"
+#include "daemon/boundary/common.pb.h"
+#include "daemon/boundary/courier.pb.h"
+#include "daemon/vault/context.hpp"
+
+namespace xinfu::vault {
+
+class Cosignatures {
+public:
+    using SteadyTime = std::chrono::steady_clock::time_point;
+    static constexpr std::chrono::milliseconds kAskedEvery{2000};
+    // How long a start waits for the witness; then it goes on, and the answer counts when it comes.
+    static constexpr std::chrono::seconds kStartWaitMax{5};
+
+    explicit Cosignatures(Context& context);
+
+    // Reads the pinned keys and what was co-signed before. Before the first leaf of this run: what the witness is asked
+    // about first is what the last run left. Errors: crypto::Errc::key_malformed; of the store.
+    Result<void> start();
+
+    // What to ask this route's witness now; empty: nothing.
+    std::optional<boundary::Post> next(const std::string& route);
+    // When there may be something to ask; max: not before the last question was answered, or no witness.
+    SteadyTime due(const std::string& route) const;
+
+    enum class Link { sound, at_fault };  // no answer, or one that says nothing about the question
+    // What came of it. Kept durably on return.
+    asio::awaitable<Result<Link>> take(std::string route, boundary::TaskResult result);
+    // The question came to nothing.
+    void give_up(const std::string& route);
+
+    // A witness has other history of this log. `serving`: answers went out since the start, and more are under way.
+    std::function<void(const boundary::Problem& why, bool serving)> on_rolled_back = [](const auto&, bool) {};
+
+    // Why nothing may be taken or shown now; empty: nothing stands against it.
+    std::optional<boundary::Problem> objection() const;
+    // Of those that do not co-sign, for whoever looks after the node.
+    std::optional<boundary::Problem> warning() const;
+    // How much of the log witnesses co-signed last, leaves; empty: nobody is asked, or nobody did.
+    std::optional<std::uint64_t> cosigned_size() const;
+
+private:
+    struct Asked {
+        std::uint64_t size = 0;
+        std::string text;  // the checkpoint's
+        std::string note;
+    };
+    struct Witness {
+        crypto::NoteVerifier key;
+        std::uint64_t cosigned = 0;  // leaves, as is known here
+        std::optional<Asked> under_way{};
+        SteadyTime due{};
+        bool asked_since_start = false;  // and answered, or out of reach
+        bool corrected = false;          // by a 409: asked again at once, once
+        std::optional<boundary::Problem> last_problem{};
+    };
+
+    void found_ahead(const Witness& witness, std::uint64_t size);
+
+    Context& context_;
+    std::map<std::string, Witness> witnesses_;  // by route
+    storage::Committed at_start_{};
+    SteadyTime started_{};
+    std::optional<boundary::Problem> rolled_back_;
+};
+
+}  // namespace xinfu::vault
