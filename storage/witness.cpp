@@ -6,6 +6,11 @@
 #include "storage/row_codec.hpp"
 
 namespace xinfu::storage {
+namespace {
+
+constexpr std::string_view kRolledBack = "rolled_back";
+
+}  // namespace
 
 Result<std::optional<rows::WitnessedLog>> find_witnessed_log(const ReadTransaction& transaction,
                                                              std::string_view origin) {
@@ -23,6 +28,18 @@ Result<std::optional<rows::Cosignature>> find_cosignature(const ReadTransaction&
 
 Result<void> put_cosignature(WriteTransaction& transaction, std::string_view witness, const rows::Cosignature& row) {
     return codec::write(transaction, Table::cosignatures, as_bytes(witness), row);
+}
+
+Result<std::optional<rows::RolledBack>> find_rolled_back(const ReadTransaction& transaction) {
+    return codec::read<rows::RolledBack>(transaction, Table::meta, as_bytes(kRolledBack));
+}
+
+Result<void> put_rolled_back(WriteTransaction& transaction, const rows::RolledBack& row) {
+    return codec::write(transaction, Table::meta, as_bytes(kRolledBack), row);
+}
+
+Result<void> erase_rolled_back(WriteTransaction& transaction) {
+    return transaction.erase(Table::meta, as_bytes(kRolledBack));
 }
 
 Result<std::optional<Committed>> newest_cosigned(const ReadTransaction& transaction) {

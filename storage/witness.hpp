@@ -22,6 +22,11 @@ Result<void> put_witnessed_log(WriteTransaction& transaction, std::string_view o
 Result<std::optional<rows::Cosignature>> find_cosignature(const ReadTransaction& transaction, std::string_view witness);
 Result<void> put_cosignature(WriteTransaction& transaction, std::string_view witness, const rows::Cosignature& row);
 
+// A witness had other history of this log. Stays until a witness signs what is here.
+Result<std::optional<rows::RolledBack>> find_rolled_back(const ReadTransaction& transaction);
+Result<void> put_rolled_back(WriteTransaction& transaction, const rows::RolledBack& row);
+Result<void> erase_rolled_back(WriteTransaction& transaction);
+
 // The largest of this log's checkpoints that a witness co-signed; absent: none did yet.
 Result<std::optional<Committed>> newest_cosigned(const ReadTransaction& transaction);
 

@@ -113,7 +113,7 @@ void visit_fields(Visitor& visitor, Config& config) {
     visitor.section("vault", config.vault);
     visitor.section("inspector", config.inspector);
     visitor.list("routes", config.routes, 16);
-    visitor.list("witnessed", config.witnessed, 1024);
+    visitor.list("witnessed", config.witnessed, 256);
     visitor.section("courier", config.courier);
     visitor.section("supervisor", config.supervisor);
 }

@@ -112,8 +112,8 @@ void UpperConnection::settle(const Conversation::End& end) {
         return;
     }
     // A connection that served before and ended without an octet of an answer had been given up by the other side just
-    // before (RFC 9112 section 9.3.1). PUT and GET may be repeated, as long as we still have what to send; the foremost
-    // is alone on the next connection, so that it cannot fail twice.
+    // before (RFC 9112 section 9.3.1). What is sent here may be repeated, as long as we still have what to send; the
+    // foremost is alone on the next connection, so that it cannot fail twice.
     for (std::size_t at = 0; at < end.begun; ++at) {
         if (!end.answered || errands_[at].request.streamed || (at == 0 && end.octets_came)) {
             give_back(end.why, true, at);

@@ -7,6 +7,7 @@
 #include <boost/endian/conversion.hpp>
 
 #include "crypto/bytes.hpp"
+#include "crypto/error.hpp"
 #include "daemon/config/config.hpp"
 #include "daemon/vault/ask_inspector.hpp"
 #include "daemon/vault/exchange.hpp"
@@ -19,7 +20,6 @@ namespace {
 using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::string_view kPath = "/v1/log/witness/add-checkpoint";
-constexpr std::chrono::seconds kAfterRefusal{60};
 constexpr std::size_t kKeyIdBytes = 4;
 constexpr std::size_t kTimeBytes = 8;
 
@@ -33,7 +33,6 @@ Cosignatures::Cosignatures(Context& context) : context_(context) {}
 
 Result<void> Cosignatures::start() {
     at_start_ = context_.ledger.head();
-    started_ = SteadyClock::now();
     const auto snapshot = context_.ledger.engine().snapshot();
     if (!snapshot) {
         return snapshot.error();
@@ -43,8 +42,8 @@ Result<void> Cosignatures::start() {
             continue;
         }
         auto key = crypto::NoteVerifier::parse(route.witness_key);
-        if (!key) {
-            return key.error();
+        if (!key || !key->is_witness()) {
+            return key ? make_error_code(crypto::Errc::key_wrong_algorithm) : key.error();
         }
         const auto row = storage::find_cosignature(**snapshot, key->name());
         if (!row) {
@@ -52,8 +51,15 @@ Result<void> Cosignatures::start() {
         }
         const std::uint64_t cosigned = *row ? (*row)->size() : 0;
         Witness witness{.key = std::move(*key), .cosigned = cosigned};
-        witness.asked_since_start = at_start_.tree_size == 0;  // there is nothing that could be older
+        witness.answered = at_start_.tree_size == 0;  // there is nothing that could be older
         witnesses_.emplace(route.name, std::move(witness));
+    }
+    const auto verdict = storage::find_rolled_back(**snapshot);
+    if (!verdict) {
+        return verdict.error();
+    }
+    if (*verdict) {
+        rolled_back_ = problem("XF-6012", {(*verdict)->witness(), std::to_string((*verdict)->size())}, 60);
     }
     return {};
 }
@@ -64,8 +70,10 @@ std::optional<boundary::Post> Cosignatures::next(const std::string& route) {
         return std::nullopt;
     }
     Witness& witness = found->second;
-    const auto head = witness.asked_since_start ? context_.ledger.head() : at_start_;
-    if (head.tree_size == 0 || (witness.asked_since_start && head.tree_size == witness.cosigned)) {
+    // Over what the last run left nothing new has to be signed; what the witness has beyond it came of this run.
+    const bool about_start = !witness.answered && witness.cosigned <= at_start_.tree_size;
+    const auto head = about_start ? at_start_ : context_.ledger.head();
+    if (head.tree_size == 0 || (witness.answered && !rolled_back_ && head.tree_size == witness.cosigned)) {
         witness.due = SteadyClock::now() + kAskedEvery;
         return std::nullopt;
     }
@@ -75,7 +83,8 @@ std::optional<boundary::Post> Cosignatures::next(const std::string& route) {
     if (old != 0 && old != head.tree_size) {
         auto hashes = context_.ledger.tree().consistency_proof(old, head.tree_size);
         if (!hashes) {
-            witness.due = SteadyClock::now() + kAskedEvery;
+            witness.last_problem = problem("XF-7021", {hashes.error().message()});
+            witness.due = SteadyClock::now() + kAfterRefusal;
             return std::nullopt;
         }
         proof = std::move(*hashes);
@@ -114,17 +123,20 @@ asio::awaitable<Result<Cosignatures::Link>> Cosignatures::take(std::string route
     witness.under_way.reset();
     const std::uint32_t status = result.http_status();
     if (status == 0 || status >= 500 || status == 429) {
-        witness.asked_since_start = true;  // out of reach: the start need not wait any longer
-        co_return Link::at_fault;
+        // At the start the answer is waited for, and the way may only just be coming up.
+        const auto wait = objection() ? kAskedEveryAtStart : std::chrono::milliseconds(kAfterFailure);
+        witness.due = SteadyClock::now() + (status == 0 ? std::chrono::milliseconds{0} : wait);
+        co_return status == 0 ? Link::at_fault : Link::sound;
     }
     if (status != 200 && status != 409 && status != 422) {
-        witness.asked_since_start = true;
-        witness.last_problem = problem("XF-7021", {"HTTP " + std::to_string(status)});
-        witness.due = SteadyClock::now() + kAfterRefusal;
+        refuse(witness, "HTTP " + std::to_string(status));
         co_return Link::sound;
     }
     if (status == 422) {
-        found_ahead(witness, witness.cosigned);
+        auto finding = found_ahead(witness, witness.cosigned);
+        if (const auto found_so = co_await std::move(finding); !found_so) {
+            co_return found_so.error();
+        }
         co_return Link::sound;
     }
     std::vector<boundary::InspectorRequest> parts(1);
@@ -135,19 +147,20 @@ asio::awaitable<Result<Cosignatures::Link>> Cosignatures::take(std::string route
         co_return reply.error();
     }
     if (!reply->has_cosignatures() || reply->cosignatures().has_size() != (status == 409)) {
-        witness.asked_since_start = true;
-        witness.last_problem = problem("XF-7021", {"form"});
-        witness.due = SteadyClock::now() + kAfterRefusal;
+        refuse(witness, "form");
         co_return Link::sound;
     }
     if (status == 409) {
         const std::uint64_t size = reply->cosignatures().size();
-        if (size > asked.size) {
-            found_ahead(witness, size);
+        if (size > context_.ledger.head().tree_size) {
+            auto finding = found_ahead(witness, size);
+            if (const auto found_so = co_await std::move(finding); !found_so) {
+                co_return found_so.error();
+            }
         } else {
             witness.cosigned = size;
-            witness.due =
-                std::exchange(witness.corrected, true) ? SteadyClock::now() + kAskedEvery : SteadyClock::now();
+            const bool again = std::exchange(witness.corrected, true);
+            witness.due = SteadyClock::now() + (again ? kAskedEvery : std::chrono::milliseconds{0});
         }
         co_return Link::sound;
     }
@@ -164,43 +177,90 @@ asio::awaitable<Result<Cosignatures::Link>> Cosignatures::take(std::string route
         break;
     }
     if (!line) {
-        witness.asked_since_start = true;
-        witness.last_problem = problem("XF-7021", {"signature"});
-        witness.due = SteadyClock::now() + kAfterRefusal;
+        refuse(witness, "signature");
         co_return Link::sound;
     }
     storage::rows::Cosignature row;
     row.set_size(asked.size);
     row.set_note(asked.note + line->first);
     row.set_time_s(static_cast<std::int64_t>(line->second));
+    auto keeping = keep(witness, std::move(row));
+    if (const auto kept = co_await std::move(keeping); !kept) {
+        co_return kept.error();
+    }
+    co_return Link::sound;
+}
+
+// Answered, but not signed: it is asked again later, and the node goes on.
+void Cosignatures::refuse(Witness& witness, std::string why) {
+    witness.answered = true;
+    witness.last_problem = problem("XF-7021", {std::move(why)});
+    witness.due = SteadyClock::now() + kAfterRefusal;
+}
+
+asio::awaitable<Result<void>> Cosignatures::keep(Witness& witness, storage::rows::Cosignature row) {
     const std::string name = witness.key.name();
-    std::function<Result<void>(storage::Batch&)> apply = [name, row](storage::Batch& batch) {
+    const std::uint64_t size = row.size();
+    const std::size_t bytes = row.note().size();
+    // A signature proves that nothing was put back, whatever was said before.
+    const bool acquitted = rolled_back_.has_value();
+    std::function<Result<void>(storage::Batch&)> apply = [name, row = std::move(row),
+                                                          acquitted](storage::Batch& batch) -> Result<void> {
+        if (acquitted) {
+            if (const auto erased = storage::erase_rolled_back(batch.transaction()); !erased) {
+                return erased.error();
+            }
+        }
         return storage::put_cosignature(batch.transaction(), name, row);
     };
-    auto executing = execute(context_, std::move(apply), row.note().size(), true);
+    auto executing = execute(context_, std::move(apply), bytes, true);
     const auto done = co_await std::move(executing);
     if (!done) {
         co_return done.error();
     }
-    witness.cosigned = asked.size;
-    witness.asked_since_start = true;
+    witness.cosigned = size;
+    witness.answered = true;
     witness.corrected = false;
     witness.last_problem.reset();
-    co_return Link::sound;
+    rolled_back_.reset();
+    co_return Result<void>{};
 }
 
-void Cosignatures::found_ahead(const Witness& witness, std::uint64_t size) {
+asio::awaitable<Result<void>> Cosignatures::found_ahead(Witness& witness, std::uint64_t size) {
     const bool serving = !objection();
+    witness.answered = true;
+    witness.due = SteadyClock::now() + kAfterRolledBack;
+    if (rolled_back_) {
+        co_return Result<void>{};
+    }
     rolled_back_ = problem("XF-6012", {witness.key.name(), std::to_string(size)}, 60);
+    // Kept, or the next start would go on with it when nobody can be asked.
+    storage::rows::RolledBack row;
+    row.set_witness(witness.key.name());
+    row.set_size(size);
+    std::function<Result<void>(storage::Batch&)> apply = [row](storage::Batch& batch) {
+        return storage::put_rolled_back(batch.transaction(), row);
+    };
+    auto executing = execute(context_, std::move(apply), 256, true);
+    const auto done = co_await std::move(executing);
     on_rolled_back(*rolled_back_, serving);
+    if (!done) {
+        co_return done.error();
+    }
+    co_return Result<void>{};
+}
+
+bool Cosignatures::holds(const std::string& route) const {
+    const auto found = witnesses_.find(route);
+    return rolled_back_ || (found != witnesses_.end() && !found->second.answered);
 }
 
 std::optional<boundary::Problem> Cosignatures::objection() const {
     if (rolled_back_) {
         return rolled_back_;
     }
-    const bool waits = std::ranges::any_of(witnesses_, [](const auto& one) { return !one.second.asked_since_start; });
-    if (waits && SteadyClock::now() < started_ + kStartWaitMax) {
+    const bool waits = std::ranges::any_of(witnesses_, [](const auto& one) { return !one.second.answered; });
+    if (waits && (!began_ || SteadyClock::now() < *began_ + kStartWaitMax)) {
         return problem("XF-6013", {}, 1);
     }
     return std::nullopt;

@@ -7,9 +7,9 @@
 //
 // Format:  C2SP tlog-witness (add-checkpoint), tlog-cosignature; docs/formats/log.md, Witnesses.
 // Threads: the vault's `io`.
-// Trust:   a witness can refuse and delay; its signatures are verified with the pinned key. That it has more of this
-// log
-//          than there is here is believed: it can stop the node, as it can by refusing parcels.
+// Trust:   signatures are verified with the pinned key. That the witness has more of this log than there is here, or
+//          others, is the bare word of whoever brings it: witness, courier and inspector can stop the node so. A
+//          verified signature lets it go on.
 // Errors:  storage::Errc.
 #pragma once
 
@@ -24,6 +24,7 @@
 #include "daemon/boundary/common.pb.h"
 #include "daemon/boundary/courier.pb.h"
 #include "daemon/vault/context.hpp"
+#include "storage/log_rows.pb.h"
 
 namespace xinfu::vault {
 
@@ -31,6 +32,10 @@ class Cosignatures {
 public:
     using SteadyTime = std::chrono::steady_clock::time_point;
     static constexpr std::chrono::milliseconds kAskedEvery{2000};
+    static constexpr std::chrono::milliseconds kAskedEveryAtStart{500};
+    static constexpr std::chrono::seconds kAfterFailure{15};
+    static constexpr std::chrono::seconds kAfterRefusal{60};
+    static constexpr std::chrono::seconds kAfterRolledBack{600};
     // How long a start waits for the witness; then it goes on, and the answer counts when it comes.
     static constexpr std::chrono::seconds kStartWaitMax{5};
 
@@ -39,21 +44,26 @@ public:
     // Reads the pinned keys and what was co-signed before. Before the first leaf of this run: what the witness is asked
     // about first is what the last run left. Errors: crypto::Errc::key_malformed; of the store.
     Result<void> start();
+    // The courier can be asked from now on: the start's wait begins.
+    void begin() { began_ = std::chrono::steady_clock::now(); }
 
     // What to ask this route's witness now; empty: nothing.
     std::optional<boundary::Post> next(const std::string& route);
     // When there may be something to ask; max: not before the last question was answered, or no witness.
     SteadyTime due(const std::string& route) const;
 
-    enum class Link { sound, at_fault };  // no answer, or one that says nothing about the question
+    enum class Link { sound, at_fault };  // at fault: there was no answer
     // What came of it. Kept durably on return.
     asio::awaitable<Result<Link>> take(std::string route, boundary::TaskResult result);
     // The question came to nothing.
     void give_up(const std::string& route);
 
-    // A witness has other history of this log. `serving`: answers went out since the start, and more are under way.
+    // A witness has other history of this log; told once. `serving`: answers went out since the start, and more are
+    // under way.
     std::function<void(const boundary::Problem& why, bool serving)> on_rolled_back = [](const auto&, bool) {};
 
+    // Nothing else goes over this route yet: what is here may not be what went over it before.
+    bool holds(const std::string& route) const;
     // Why nothing may be taken or shown now; empty: nothing stands against it.
     std::optional<boundary::Problem> objection() const;
     // Of those that do not co-sign, for whoever looks after the node.
@@ -72,17 +82,19 @@ private:
         std::uint64_t cosigned = 0;  // leaves, as is known here
         std::optional<Asked> under_way{};
         SteadyTime due{};
-        bool asked_since_start = false;  // and answered, or out of reach
-        bool corrected = false;          // by a 409: asked again at once, once
+        bool answered = false;   // since the start
+        bool corrected = false;  // by a 409: asked again at once, once
         std::optional<boundary::Problem> last_problem{};
     };
 
-    void found_ahead(const Witness& witness, std::uint64_t size);
+    static void refuse(Witness& witness, std::string why);
+    asio::awaitable<Result<void>> found_ahead(Witness& witness, std::uint64_t size);
+    asio::awaitable<Result<void>> keep(Witness& witness, storage::rows::Cosignature row);
 
     Context& context_;
     std::map<std::string, Witness> witnesses_;  // by route
     storage::Committed at_start_{};
-    SteadyTime started_{};
+    std::optional<SteadyTime> began_;
     std::optional<boundary::Problem> rolled_back_;
 };
 

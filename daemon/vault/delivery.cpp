@@ -254,6 +254,9 @@ Result<std::optional<Delivery::Work>> Delivery::find_work(Route& route) {
         sent_.emplace(last_task_, Sent{.route = &route, .cosigning = true});
         return std::optional<Work>{std::move(work)};
     }
+    if (cosignatures_.holds(route.config.name)) {
+        return std::optional<Work>{};
+    }
     const bool question_first = !route.asked_last;
     for (const bool question : {question_first, !question_first}) {
         auto work = question ? find_question(route) : find_parcel(route);

@@ -77,6 +77,7 @@ asio::awaitable<Result<std::chrono::milliseconds>> Delivery::report(boundary::Ta
         } else {
             auto taking = take_cosignature(route, std::move(result));
             if (const auto taken = co_await std::move(taking); !taken) {
+                route.changed.cancel();
                 co_return taken.error();
             }
         }
@@ -105,9 +106,8 @@ asio::awaitable<Result<std::chrono::milliseconds>> Delivery::report(boundary::Ta
     co_return std::chrono::ceil<std::chrono::milliseconds>(wait);
 }
 
+// Of the link it says only whether there is one: what becomes of parcels is theirs to say.
 asio::awaitable<Result<void>> Delivery::take_cosignature(Route& route, boundary::TaskResult result) {
-    const std::uint32_t status = result.http_status();
-    const std::uint32_t retry_after = result.retry_after_seconds();
     const std::string failure = result.failure();
     auto taking = cosignatures_.take(route.config.name, std::move(result));
     const auto link = co_await std::move(taking);
@@ -115,11 +115,9 @@ asio::awaitable<Result<void>> Delivery::take_cosignature(Route& route, boundary:
         co_return link.error();
     }
     if (*link == Cosignatures::Link::at_fault) {
-        route.unanswered = status == 0;
-        link_failed(route, 0,
-                    status == 0 ? problem("XF-7011", {plain(failure)}) : problem("XF-7018", {std::to_string(status)}),
-                    retry_after);
-    } else {
+        route.unanswered = true;
+        link_failed(route, 0, problem("XF-7011", {plain(failure)}), 0);
+    } else if (std::exchange(route.unanswered, false)) {
         route.failures = 0;
         if (std::exchange(route.asking_failed, false)) {
             route.last_problem.reset();

@@ -299,6 +299,7 @@ asio::awaitable<void> GatewayEndpoint::State::handle(RequestPointer request) {
     }
 
     if (auto objection = services.objection()) {
+        context.metrics.add("xinfu_refused_requests_total{code=\"" + objection->code() + "\"}");
         auto answering = answer_problem(request, std::move(*objection));
         static_cast<void>((co_await std::move(answering)).has_value());
         co_return;

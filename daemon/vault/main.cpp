@@ -339,8 +339,9 @@ int run(int argc, char** argv) {
             co_await std::move(telling);
             auto looking_at_clock = clock_watch.look();
             co_await std::move(looking_at_clock);
-            spawn(keep(gateway));
+            cosignatures.begin();
             spawn(keep(courier));
+            spawn(keep(gateway));
             spawn(inspectors.run());
             spawn(sweep.run());
             spawn(scrub.run());

@@ -6,8 +6,10 @@
 
 #include <boost/endian/conversion.hpp>
 
+#include "crypto/error.hpp"
 #include "crypto/merkle.hpp"
 #include "daemon/config/config.hpp"
+#include "daemon/vault/counted_leaves.hpp"
 #include "daemon/vault/keys.hpp"
 #include "storage/error.hpp"
 #include "storage/witness.hpp"
@@ -17,17 +19,12 @@ namespace {
 
 constexpr std::size_t kKeyIdBytes = 4;
 
-struct Refused {
-    std::uint32_t status = 0;
-    boundary::Problem problem;
-    std::uint64_t size = 0;
-};
 struct Outcome {
-    std::optional<Refused> refused;
+    std::optional<Witness::Refused> refused;
     std::string line;
 };
 
-asio::awaitable<void> answer_refused(ExchangePointer exchange, Refused refused) {
+asio::awaitable<void> answer_refused(ExchangePointer exchange, Witness::Refused refused) {
     boundary::GatewayReply reply;
     auto& said = *reply.mutable_checkpoint_refused();
     said.set_status(refused.status);
@@ -58,19 +55,30 @@ Result<void> Witness::start() {
     signer_.emplace(std::move(*signer));
     for (const auto& log : context_.config.witnessed) {
         auto key = crypto::NoteVerifier::parse(log.log_key);
-        if (!key) {
-            return key.error();
+        if (!key || key->is_witness()) {
+            return key ? make_error_code(crypto::Errc::key_wrong_algorithm) : key.error();
         }
         logs_.push_back(std::move(*key));
     }
     return {};
 }
 
+// With its leaf: somebody enrolled asked for what is not theirs to have.
+asio::awaitable<void> Witness::refuse(ExchangePointer exchange, Refused refused) {
+    auto recording = record_refusal(context_, exchange->caller(), "cosign", refused.problem.code(), {});
+    if (const auto recorded = co_await std::move(recording); !recorded) {
+        auto answering = answer_error(exchange, recorded.error());
+        co_return co_await std::move(answering);
+    }
+    auto answering = answer_refused(exchange, std::move(refused));
+    co_await std::move(answering);
+}
+
 asio::awaitable<void> Witness::add_checkpoint(ExchangePointer exchange) {
     const auto& asked = exchange->request().add_checkpoint();
     const auto log = std::ranges::find(logs_, asked.origin(), &crypto::NoteVerifier::name);
     if (log == logs_.end()) {
-        auto refusing = answer_refused(exchange, {404, problem("XF-7031", {asked.origin()})});
+        auto refusing = refuse(exchange, {404, problem("XF-7031", {asked.origin()})});
         co_return co_await std::move(refusing);
     }
     crypto::Checkpoint checkpoint;
@@ -101,7 +109,7 @@ asio::awaitable<void> Witness::add_checkpoint(ExchangePointer exchange) {
         }
     }
     if (own_line.empty()) {
-        auto refusing = answer_refused(exchange, {403, problem("XF-7032", {asked.origin()})});
+        auto refusing = refuse(exchange, {403, problem("XF-7032", {asked.origin()})});
         co_return co_await std::move(refusing);
     }
 

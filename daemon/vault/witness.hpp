@@ -29,7 +29,15 @@ public:
 
     asio::awaitable<void> add_checkpoint(ExchangePointer exchange);
 
+    // By the statuses of C2SP tlog-witness.
+    struct Refused {
+        std::uint32_t status = 0;
+        boundary::Problem problem;
+        std::uint64_t size = 0;
+    };
+
 private:
+    asio::awaitable<void> refuse(ExchangePointer exchange, Refused refused);
     Context& context_;
     std::optional<crypto::WitnessSigner> signer_;
     std::vector<crypto::NoteVerifier> logs_;  // their names are the logs' origins

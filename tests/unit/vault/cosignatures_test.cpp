@@ -1,8 +1,10 @@
 // What a witness may answer, and what follows from it: AUD-03, AUD-05.
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "crypto/note.hpp"
 #include "daemon/vault/cosignatures.hpp"
@@ -100,6 +102,25 @@ TEST_F(Cosigning, AWitnessThatHasMoreStopsTheNode) {
     answer(409, std::to_string(size + 3) + "\n");
     EXPECT_EQ(objection(), "XF-6012");
     EXPECT_EQ(rolled_back_, std::to_string(size + 3) + " at the start");
+    EXPECT_TRUE(cosignatures_->holds("province"));
+    rebind();  // with nobody to ask
+    EXPECT_EQ(objection(), "XF-6012") << "it is remembered";
+    const auto post = next_post();
+    answer(200, witness_.cosign(text_of(post), 1));
+    EXPECT_EQ(objection(), "") << "a signature over what is here says otherwise";
+    rebind();
+    EXPECT_EQ(objection(), "XF-6013");
+}
+
+// What others had co-signed meanwhile: two ways to one witness, or somebody who carried the newer checkpoint there.
+TEST_F(Cosigning, AWitnessThatIsAheadOfTheQuestionButNotOfTheLogStopsNobody) {
+    const auto size = size_of(next_post());
+    put("c", sign(rows(102, 1)));
+    answer(409, std::to_string(size + 1) + "\n");
+    EXPECT_EQ(rolled_back_, "");
+    const auto post = next_post();
+    EXPECT_EQ(first_line(post), "old " + std::to_string(size + 1));
+    EXPECT_GT(size_of(post), size);
 }
 
 TEST_F(Cosigning, AWitnessThatHasOthersStopsTheNode) {
@@ -125,10 +146,17 @@ TEST_F(Cosigning, AWitnessThatHasLessIsProvenToFromThere) {
 
 TEST_F(Cosigning, OutOfReachItDoesNotHoldTheStart) {
     next_post();
+    answer(0, "");
+    EXPECT_EQ(objection(), "XF-6013") << "the way may only just be coming up";
+    EXPECT_TRUE(cosignatures_->holds("province")) << "no parcel before the witness has answered";
+    EXPECT_EQ(first_line(next_post()), "old 0") << "it is asked again";
     answer(503, "");
+    const auto until = std::chrono::steady_clock::now() + Cosignatures::kStartWaitMax + std::chrono::seconds(2);
+    while (!objection().empty() && std::chrono::steady_clock::now() < until) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
     EXPECT_EQ(objection(), "");
     EXPECT_FALSE(cosigned());
-    EXPECT_EQ(first_line(next_post()), "old 0") << "and is asked again";
 }
 
 TEST_F(Cosigning, AnswersThatSayNothingAreAWarning) {

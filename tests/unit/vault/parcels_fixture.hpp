@@ -71,6 +71,7 @@ protected:
         IntakeTest::rebind();
         cosignatures_ = std::make_unique<Cosignatures>(*context_);
         must(cosignatures_->start());
+        cosignatures_->begin();
         delivery_ = std::make_unique<Delivery>(*context_, *cosignatures_);
         must(delivery_->start());
         intake_->on_parcels = [this] { delivery_->wake(); };
