@@ -29,6 +29,8 @@ inline constexpr std::string_view read_original = "read_original";
 inline constexpr std::string_view read_catalogs = "read_catalogs";
 inline constexpr std::string_view read_checkpoint = "read_checkpoint";  // checkpoint and hash tiles
 inline constexpr std::string_view read_entries = "read_entries";        // what the log's leaves say
+inline constexpr std::string_view search_log = "search_log";            // the same by what they say, with their texts
+inline constexpr std::string_view trace_record = "trace_record";        // all that is known of how a record came to be
 inline constexpr std::string_view read_route = "read_route";
 inline constexpr std::string_view read_status = "read_status";
 inline constexpr std::string_view read_quality = "read_quality";  // figures of what units hand in
@@ -58,6 +60,8 @@ inline constexpr std::string_view all[] = {submit,
                                            read_catalogs,
                                            read_checkpoint,
                                            read_entries,
+                                           search_log,
+                                           trace_record,
                                            read_route,
                                            read_status,
                                            read_quality,

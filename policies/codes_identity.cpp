@@ -185,6 +185,19 @@ constexpr CodeText kCodes[] = {
      "This node has no certificate for envelopes of this kind in force.", "本节点没有此类有效的加密证书。",
      "Hand in the signed file itself; the transmission is encrypted anyway.",
      "请直接报送签名文件；传输过程本身已加密。"},
+    {"XF-1130", 400, Retry::never, "Search not acceptable", "检索条件不合要求",
+     "The search's {0} cannot be used: a term has at most 256 bytes of UTF-8, a time is RFC 3339 or a day, a page has "
+     "at "
+     "most 200 entries.",
+     "检索条件 {0} 无法使用：条件至多 256 字节 UTF-8 文本，时间须为 RFC 3339 格式或日期，每页至多 200 条。",
+     "Correct that member.", "请更正该项。"},
+    {"XF-1131", 404, Retry::never, "No such record", "没有该记录",
+     "Nothing is stored of a record that begins in line {0} of that file.", "该文件第 {0} 行没有已入库的记录。",
+     "Check the name: XF_RECORD of a query has it. A duplicate is stored under the name of the file that was first.",
+     "请核对记录名称（查询结果中的 XF_RECORD）；重复记录以最先报送的文件命名。"},
+    {"XF-1132", 0, Retry::never, "Story differs from the log", "追溯结果与日志不符",
+     "What the node tells of the record is not what its log says: {0}.", "节点所述记录经过与其日志不符：{0}。",
+     "Keep the answer and tell the auditors.", "请保存该答复并告知审计人员。"},
 
     {"XF-2001", 403, Retry::never, "Not permitted", "无权限", "No role of this account permits this act.",
      "该账户的角色均不允许此操作。", "If the act belongs to your duties, ask the security administrator for the role.",

@@ -35,7 +35,7 @@ enum class Table : std::uint8_t {
     log_tiles = 2,             // level (u8), tile index (u64 BE) -> up to 256 hashes of 32 bytes
     checkpoints = 3,           // tree size (u64 BE) -> signed note; written with the batch after the one it signs
     log_notes = 4,             // index (u64 BE) -> rows.proto LeafNotes: texts that a leaf only digests
-    log_index = 5,             // term digest (16), index (u64 BE) -> empty: the sealed search index
+    log_index = 5,             // first octet of terms' digests, segment (u64 BE) -> places (storage/log_index.cpp)
     submissions = 10,          // submission id (16) -> rows.proto Submission
     submission_names = 11,     // digest of (unit, catalog, name) (32) -> submission id
     submission_contents = 12,  // digest of (unit, catalog, name, signer, content digest, catalog version) -> id

@@ -19,6 +19,8 @@ int run_command_line(int argc, const char* const* argv) {
     add_hand_in_verbs(app, chosen);
     add_envelope_verbs(app, chosen);
     add_evidence_verbs(app, chosen);
+    add_search_verb(app, chosen);
+    add_trace_verb(app, chosen);
     add_node_verbs(app, chosen);
     add_quality_verb(app, chosen);
     add_account_verbs(app, chosen);

@@ -28,5 +28,7 @@ void add_node_verbs(CLI::App& app, Chosen& chosen);       // status, sync, recor
 void add_paths_verbs(CLI::App& app, Chosen& chosen);      // paths
 void add_policy_verbs(CLI::App& app, Chosen& chosen);     // policy
 void add_quality_verb(CLI::App& app, Chosen& chosen);     // quality
+void add_search_verb(CLI::App& app, Chosen& chosen);      // log search; after the evidence verbs
+void add_trace_verb(CLI::App& app, Chosen& chosen);       // trace
 
 }  // namespace xinfu::client

@@ -27,6 +27,9 @@ asio::awaitable<std::optional<Response>> manage(Connection& connection, Request&
 std::optional<boundary::AddCheckpoint> parse_add_checkpoint(std::string_view body);  // empty: not in the form
 asio::awaitable<std::optional<Response>> add_checkpoint(Connection& connection, Request& request);
 
+// The log by what its leaves say, and what it says of one record.
+asio::awaitable<std::optional<Response>> search(Connection& connection, Request& request, Route route);
+
 // Everything else.
 asio::awaitable<std::optional<Response>> read(Connection& connection, Request& request, Route route);
 

@@ -96,6 +96,8 @@ std::string_view act_name(Act act) {
         case Act::read_checkpoint: return "read_checkpoint";
         case Act::read_tile: return "read_tile";
         case Act::read_entries: return "read_entries";
+        case Act::search_log: return "search_log";
+        case Act::trace_record: return "trace_record";
         case Act::open_session: return "open_session";
         case Act::close_session: return "close_session";
         case Act::get_status: return "read_status";

@@ -79,6 +79,21 @@ private:
     std::string& fault_;
 };
 
+// A whole number, not negative.
+std::optional<std::uint64_t> number(Members& members, std::string_view name, std::string& fault) {
+    const auto* member = members.find(name, false);
+    if (member == nullptr) {
+        return std::nullopt;
+    }
+    boost::system::error_code error;
+    const auto value = member->to_number<std::uint64_t>(error);
+    if (error || member->is_double()) {
+        fault = name;
+        return std::nullopt;
+    }
+    return value;
+}
+
 template <class Field>
 void copy(std::vector<std::string> list, Field& field) {
     for (auto& one : list) {
@@ -272,6 +287,37 @@ json::object account_object(const boundary::AccountView& view) {
 }
 
 }  // namespace
+
+std::optional<boundary::SearchLog> parse_search(std::string_view body, std::string& fault) {
+    json::parse_options options;
+    options.max_depth = kJsonDepthMax;
+    boost::system::error_code error;
+    const auto value = json::parse(body, error, {}, options);
+    if (error) {
+        fault = "an object is expected";
+        return std::nullopt;
+    }
+    boundary::SearchLog search;
+    Members members(value, fault);
+    search.set_subject(members.text("subject", false));
+    search.set_actor(members.text("actor", false));
+    search.set_unit(members.text("unit", false));
+    search.set_role(members.text("role", false));
+    search.set_action(members.text("action", false));
+    search.set_result(members.text("result", false));
+    search.set_catalog(members.text("catalog", false));
+    search.set_object(members.text("object", false));
+    search.set_approval(members.text("approval", false));
+    search.set_from(members.text("from", false));
+    search.set_until(members.text("until", false));
+    if (const auto before = number(members, "before", fault)) {
+        search.set_before(*before);
+    }
+    const auto limit = number(members, "limit", fault).value_or(0);
+    search.set_limit(static_cast<std::uint32_t>(std::min<std::uint64_t>(limit, UINT32_MAX)));
+    members.finish();
+    return fault.empty() ? std::optional(std::move(search)) : std::nullopt;
+}
 
 std::optional<boundary::OpenRequest> parse_request(std::string_view body, std::string& fault) {
     json::parse_options options;

@@ -18,6 +18,9 @@ namespace xinfu::gateway {
 // A request for an act. Empty: `fault` names what is wrong, for XF-1109.
 std::optional<boundary::OpenRequest> parse_request(std::string_view body, std::string& fault);
 
+// A search of the log. Empty: as above.
+std::optional<boundary::SearchLog> parse_search(std::string_view body, std::string& fault);
+
 Response render_request(const boundary::RequestView& view, unsigned status);
 Response render_requests(const std::vector<boundary::RequestView>& views);
 Response render_account(const boundary::AccountView& view);

@@ -419,6 +419,8 @@ asio::awaitable<Answer> read(Connection& connection, Request& request, Route rou
         case Act::get_paths:
             question.mutable_get_paths();
             return relay_text(connection, request, std::move(question), text_head("application/json"));
+        case Act::search_log:
+        case Act::trace_record: return search(connection, request, std::move(route));
         case Act::open_session: return open_session(connection, request);
         case Act::add_checkpoint: return add_checkpoint(connection, request);
         case Act::close_session: question.mutable_close_session(); return ask_one(connection, std::move(question));

@@ -49,6 +49,9 @@ Response render_records(const boundary::RecordsResult& result, const std::vector
 
 // `{"report":` ... the canonical report, already JSON ... `,"receipt":"..."}`
 Response render_quality(const boundary::QualityReport& quality, const std::string& report);
+// `entries` and `story`: the vault's JSON.
+Response render_log_page(const boundary::LogPage& page, const std::string& entries);
+Response render_trace(const boundary::TraceView& trace, const std::string& story);
 
 // CSV for Excel: UTF-8 with BOM, CRLF. Cells that a spreadsheet would take for a formula get a leading apostrophe.
 std::string csv_row(const std::vector<std::string>& cells);

@@ -375,6 +375,24 @@ Response render_quality(const boundary::QualityReport& quality, const std::strin
             .close = false};
 }
 
+Response render_log_page(const boundary::LogPage& page, const std::string& entries) {
+    const std::string next = page.has_next() ? std::to_string(page.next()) : "null";
+    return {
+        .status = 200,
+        .content_type = "application/json",
+        .body = "{\"entries\":" + entries + ",\"next\":" + next + ",\"receipt\":" + quote_json(page.receipt()) + "}\n",
+        .headers = {},
+        .close = false};
+}
+
+Response render_trace(const boundary::TraceView& trace, const std::string& story) {
+    return {.status = 200,
+            .content_type = "application/json",
+            .body = "{\"trace\":" + story + ",\"receipt\":" + quote_json(trace.receipt()) + "}\n",
+            .headers = {},
+            .close = false};
+}
+
 std::optional<std::map<std::string, std::string>> parse_texts(std::string_view body,
                                                               const std::vector<std::string>& wanted,
                                                               const std::vector<std::string>& optional,

@@ -126,6 +126,12 @@ std::vector<Candidate> candidates(std::span<const std::string> path, bool& bad_n
     if (family == "log" && size == 4 && path[2] == "witness" && path[3] == "add-checkpoint") {
         return one("POST", Act::add_checkpoint);
     }
+    if (family == "log" && size == 3 && path[2] == "search") {
+        return one("POST", Act::search_log);
+    }
+    if (family == "trace" && size == 3 && is_identifier(path[2])) {
+        return one("GET", Act::trace_record, path[2]);
+    }
     if (family == "log" && size >= 5 && path[2] == "tile") {
         const bool entries = path[3] == "entries";
         const auto level = entries ? std::optional<std::uint32_t>(0) : parse_tile_level(path[3]);

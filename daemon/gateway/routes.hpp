@@ -27,6 +27,8 @@ enum class Act {
     read_checkpoint,
     read_tile,
     read_entries,
+    search_log,
+    trace_record,  // first: the record's name
     open_session,
     close_session,
     get_status,

@@ -7,9 +7,11 @@
 #include "daemon/vault/active_policies.hpp"
 #include "daemon/vault/catalog_service.hpp"
 #include "daemon/vault/envelope_certificates.hpp"
+#include "daemon/vault/log_search.hpp"
 #include "daemon/vault/log_service.hpp"
 #include "daemon/vault/metrics.hpp"
 #include "daemon/vault/quality.hpp"
+#include "daemon/vault/record_trace.hpp"
 #include "daemon/vault/records_query.hpp"
 #include "daemon/vault/submission_views.hpp"
 
@@ -110,6 +112,14 @@ constexpr auto kTable = std::to_array<GatewayAct>({
      [](GatewayServices& services, ExchangePointer request) {
          return services.witness.add_checkpoint(std::move(request));
      }},
+    {GatewayRequest::kSearchLog, Needs::session, verb::search_log, "search_log", Leaves::by_use_case, "",
+     [](GatewayServices& services, ExchangePointer request) {
+         return search_log(services.context, services.log_indexer, std::move(request));
+     }},
+    {GatewayRequest::kTraceRecord, Needs::session, verb::trace_record, "trace_record", Leaves::by_use_case, "",
+     [](GatewayServices& services, ExchangePointer request) {
+         return trace_record(services.context, services.log_indexer, std::move(request));
+     }},
     {GatewayRequest::kOpenSession, Needs::identity, "", "open_session", Leaves::by_use_case, "",
      [](GatewayServices& services, ExchangePointer request) {
          return services.sessions.open(services.context, std::move(request));
@@ -186,6 +196,7 @@ bool is_well_formed(const GatewayRequest& request, const GatewayAct& act) {
         request.has_get_approval_statement() ? &request.get_approval_statement().id() : nullptr,
         request.has_decide_request() ? &request.decide_request().id() : nullptr,
         request.has_decide_request() ? &request.decide_request().digest() : nullptr,
+        request.has_trace_record() ? &request.trace_record().record() : nullptr,
         request.has_get_policy() ? &request.get_policy().digest() : nullptr,
         request.has_get_account() ? &request.get_account().id() : nullptr,
         request.has_disable_account() ? &request.disable_account().id() : nullptr,

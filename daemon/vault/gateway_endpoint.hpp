@@ -31,6 +31,8 @@
 
 namespace xinfu::vault {
 
+class LogIndexer;
+
 // What the endpoint needs beside the context, and the use cases that are objects.
 struct GatewayServices {
     Context& context;
@@ -48,6 +50,7 @@ struct GatewayServices {
     Witness& witness;
     // Why nothing may be taken or shown just now; empty: nothing stands against it.
     std::function<std::optional<boundary::Problem>()> objection;
+    LogIndexer& log_indexer;
     std::function<boundary::StatusView()> status;
     std::function<bool()> ready;
     std::function<bool()> draining;

@@ -32,6 +32,7 @@
 #include "daemon/vault/gateway_endpoint.hpp"
 #include "daemon/vault/inspector_pool.hpp"
 #include "daemon/vault/leaf_journal.hpp"
+#include "daemon/vault/log_indexer.hpp"
 #include "daemon/vault/metrics.hpp"
 #include "daemon/vault/peer_link.hpp"
 #include "daemon/vault/scrub.hpp"
@@ -187,6 +188,7 @@ int run(int argc, char** argv) {
         Witness witness(context);
         Sweep sweep(context, intake, uploads);
         Scrub scrub(context, [&damage](const std::string& what) { damage.tell(what); });
+        LogIndexer log_indexer(context, store.keys->index());
         intake.on_parcels = [&delivery] { delivery.wake(); };
         intake.on_leftovers = [&sweep] { sweep.wake(); };
         uploads.on_leftovers = [&sweep] { sweep.wake(); };
@@ -228,6 +230,7 @@ int run(int argc, char** argv) {
                                  paths,
                                  witness,
                                  [&cosignatures] { return cosignatures.objection(); },
+                                 log_indexer,
                                  [&status] { return status.view(); },
                                  [&] {
                                      const bool serving = ready && !draining && !cosignatures.objection();
@@ -345,6 +348,7 @@ int run(int argc, char** argv) {
             spawn(inspectors.run());
             spawn(sweep.run());
             spawn(scrub.run());
+            spawn(log_indexer.run());
             spawn(expire_requests());
             ready = true;
             service.ready();
@@ -482,6 +486,7 @@ int run(int argc, char** argv) {
             inspectors.stop();
             sweep.stop();
             scrub.stop();
+            log_indexer.stop();
             while (gateway.linked() || courier.linked()) {
                 auto waiting = pause(std::chrono::milliseconds(10));
                 co_await std::move(waiting);

@@ -390,11 +390,22 @@ class Bench:
         self.note("log", "the same without its list of digests; by the Python auditor",
                   f"{count / alone:.0f} and {count / second:.0f} entries/s", ratio=peer / alone)
 
+    def search(self):
+        """The first page of a search in a long log, while leaves come in as fast as they can."""
+        program = pathlib.Path(os.environ["XINFU_BIN"]) / "log_search_bench"
+        done = json.loads(run(program, self.asked.search_leaves, timeout=7200, env={**os.environ, "TMPDIR": str(self.work)}).stdout)
+        for what, figures in done.items():
+            if isinstance(figures, dict):
+                self.note("search", f"search among {done['leaves']} leaves, {what}: median, 99th percentile",
+                          f"{figures['p50_ms']:.2f} ms, {figures['p99_ms']:.2f} ms", aim="50 ms at 10 million", found=figures["found"])
+        self.note("search", "indexing a log, leaves a second; octets a leaf; leaves a second that came in during the searches",
+                  f"{done['index_per_second']:.0f}; {done['index_bytes_per_leaf']:.0f}; {done['ingest_per_second']:.0f}")
+
     def crowd(self):
         crowd.measure(self)
 
 
-STEPS = ("idle", "small-curl", "small-kept", "slow-sync", "crowd", "big", "bulk", "catch-up", "query", "grown", "log")
+STEPS = ("idle", "small-curl", "small-kept", "slow-sync", "crowd", "big", "bulk", "catch-up", "query", "grown", "log", "search")
 
 
 def bulk_of(text):
@@ -420,6 +431,7 @@ def main():
     parser.add_argument("--grown", type=int, default=10, metavar="FILES", help="of --grown-rows each, beside what is stored already")
     parser.add_argument("--grown-rows", type=int, default=1000000)
     parser.add_argument("--log-entries", type=int, default=1000000)
+    parser.add_argument("--search-leaves", type=int, default=10000000)
     parser.add_argument("--idle", type=float, default=0.85, help="start a step when this part of the processors is idle,")
     parser.add_argument("--patience", type=float, default=300, help="or after so many seconds, which is then told")
     asked = parser.parse_args()
@@ -427,7 +439,7 @@ def main():
         asked.repeat, asked.big_rows, asked.bulk, asked.curl_files = 1, 4096, [(5000, 400), (2000, 4096)], [20, 80, 256]
         asked.crowd_seconds = 5
         asked.kept_files, asked.queries, asked.log_entries, asked.backlog = 500, 200, 5000, [100, 10, 2000]
-        asked.grown, asked.grown_rows = 2, 5000
+        asked.grown, asked.grown_rows, asked.search_leaves = 2, 5000, 20000
     bench = Bench(asked)
     failed = False
     bench.settle()

@@ -497,6 +497,7 @@ class Approvals(PeopleCase):
                 "read_defects": (f"/v1/submissions/{submission}/defects",), "read_original": (f"/v1/submissions/{submission}/original",),
                 "read_catalogs": ("/v1/catalogs",), "read_checkpoint": ("/v1/log/checkpoint",),
                 "read_entries": ("/v1/log/tile/entries/000.p/1",), "read_route": ("/v1/routes/none",), "read_status": ("/v1/status",),
+                "search_log": ("/v1/log/search", *body({"action": "submit"})), "trace_record": (f"/v1/trace/{submission}-2",),
                 "read_quality": ("/v1/quality",), "read_accounts": ("/v1/accounts",), "read_requests": ("/v1/requests",),
                 "read_policies": ("/v1/policies",), "disable_account": ("/v1/accounts/none/disable", *body({"reason": "x"})),
                 "request_account": ("/v1/requests", *body({"act": "account", "reason": "x", "form": {

@@ -38,6 +38,32 @@ TEST(ManagementJson, TakesPacksWithTheirTexts) {
     EXPECT_FALSE(request->has_form());
 }
 
+TEST(ManagementJson, TakesASearchMemberByMember) {
+    std::string fault;
+    const auto search = parse_search(R"({"subject":"s","actor":"a","from":"2026-01-31","before":0,"limit":20})", fault);
+    ASSERT_TRUE(search) << fault;
+    EXPECT_EQ(search->subject() + search->actor() + search->from(), "sa2026-01-31");
+    EXPECT_TRUE(search->has_before());
+    EXPECT_EQ(search->before(), 0U);
+    EXPECT_EQ(search->limit(), 20U);
+    EXPECT_FALSE(parse_search("{}", fault)->has_before());
+    EXPECT_EQ(parse_search(R"({"limit":99999999999})", fault)->limit(), UINT32_MAX) << "not the rest of a division";
+    for (const auto& [body, wrong] :
+         std::vector<std::pair<std::string, std::string>>{{"", "an object is expected"},
+                                                          {"[]", "an object is expected"},
+                                                          {R"({"subject":1})", "subject"},
+                                                          {R"({"before":-1})", "before"},
+                                                          {R"({"before":1.5})", "before"},
+                                                          {R"({"before":1e30})", "before"},
+                                                          {R"({"before":"1"})", "before"},
+                                                          {R"({"limit":null})", "limit"},
+                                                          {R"({"verb":"x"})", "a member that is not known"}}) {
+        fault.clear();
+        EXPECT_FALSE(parse_search(body, fault)) << body;
+        EXPECT_EQ(fault, wrong) << body;
+    }
+}
+
 TEST(ManagementJson, NamesWhatIsWrong) {
     const std::string deep(2000, '[');
     EXPECT_EQ(fault_of(""), "an object is expected");

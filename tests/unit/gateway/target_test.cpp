@@ -94,6 +94,8 @@ TEST(Routes, FindTheAct) {
              {"GET", "/v1/log/checkpoint", Act::read_checkpoint, "", ""},
              {"GET", "/v1/log/tile/1/000.p/3", Act::read_tile, "", ""},
              {"GET", "/v1/log/tile/entries/x001/000", Act::read_entries, "", ""},
+             {"POST", "/v1/log/search", Act::search_log, "", ""},
+             {"GET", "/v1/trace/0123abcd-2", Act::trace_record, "0123abcd-2", ""},
              {"POST", "/v1/session", Act::open_session, "", ""},
              {"DELETE", "/v1/session", Act::close_session, "", ""},
              {"GET", "/v1/status", Act::get_status, "", ""},

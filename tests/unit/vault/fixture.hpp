@@ -29,6 +29,7 @@
 #include "daemon/vault/handshake_service.hpp"
 #include "daemon/vault/inspector_pool.hpp"
 #include "daemon/vault/keys.hpp"
+#include "daemon/vault/log_indexer.hpp"
 #include "daemon/vault/metrics.hpp"
 #include "storage/accounts.hpp"
 #include "storage/error.hpp"
@@ -448,6 +449,7 @@ public:
           requests_(context, sessions, revocations, anchors_, approved_files_, [](const storage::UnitKeys&) {}),
           paths_(context, config::paths_of(context.config)),
           witness_(context),
+          log_indexer_(context, context.keys.index()),
           accounts_(context, handles, sessions, revocations, ended_connections_),
           services_{context,
                     handles,
@@ -468,6 +470,7 @@ public:
                     paths_,
                     witness_,
                     [] { return std::optional<boundary::Problem>{}; },
+                    log_indexer_,
                     [] { return boundary::StatusView{}; },
                     [] { return true; },
                     [] { return false; }} {
@@ -515,6 +518,7 @@ private:
     EndedConnections ended_connections_;
     Paths paths_;
     Witness witness_;
+    LogIndexer log_indexer_;
     AccountsService accounts_;
     GatewayServices services_;
     std::unique_ptr<boundary::BlockingChannel> ours_;
