@@ -23,6 +23,7 @@ struct Options {
     EvidenceOptions evidence;
     std::vector<std::string> upper_keys;
     std::string out;
+    std::string answer;
     bool json = false;
 };
 
@@ -109,6 +110,9 @@ const json::object& Check::entry(const json::object& from, std::string_view what
 }
 
 void Check::story() {
+    if (text_of(story_, "asked") != options_.record) {
+        differs("it is of another record");
+    }
     for (const json::object* one : objects_of(story_, "leaves")) {
         Receipt receipt = verify_receipt(text_of(*one, "receipt"), keys_);
         if (receipt.proof.index != number_of(*one, "index")) {
@@ -332,8 +336,13 @@ void say_story(const json::object& story, const Check& check) {
 
 Exit trace(const Options& options) {
     const TrustedKeys keys(options.evidence);  // a key that cannot be read is told before the node is asked
-    NodeApi node(options.node);
-    const Answer answer = node.get_answer("/v1/trace/" + encode_segment(options.record));
+    Answer answer;
+    if (options.answer.empty()) {
+        NodeApi node(options.node);
+        answer = node.get_answer("/v1/trace/" + encode_segment(options.record));
+    } else {
+        answer.body = read_file(options.answer);
+    }
     const json::object parsed = parse_answer(answer);
     const json::object& story = object_of(parsed, "trace");
     if (!options.out.empty()) {
@@ -378,6 +387,7 @@ void add_trace_verb(CLI::App& app, Chosen& chosen) {
     verb->add_option("--upper-log-key", options->upper_keys,
                      "a higher level's verifier key, to check its receipts; may be repeated");
     verb->add_option("--out", options->out, "file for the node's answer as it came");
+    verb->add_option("--answer", options->answer, "verify an answer that was kept with --out, without the node");
     verb->add_flag("--json", options->json);
     verb->callback([&chosen, options] { chosen = {[options] { return trace(*options); }, options->json}; });
 }

@@ -271,7 +271,8 @@ Result<Gathered> Story::gather(std::string_view text) {
         return evidence.error();
     }
     crypto::JsonObject story;
-    story.text("record", gathered_.name)
+    story.text("asked", text)
+        .text("record", gathered_.name)
         .text("node", context_.node)
         .text("catalog", gathered_.catalog)
         .text("unit", row.unit())

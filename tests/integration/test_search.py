@@ -297,6 +297,24 @@ class Trace(SearchCase):
         wrong = self.trace(name, key=self.demo["PROVINCE_LOG_KEY"], check=False)
         self.assertEqual(wrong.returncode, 4, wrong)
         self.assertIn("XF-8003", wrong.stderr.decode())
+        kept = self.demo.path(suffix=".json")
+        self.trace(name, "--out", kept)
+        offline = [XINFU, "trace", name, "--answer", kept, "--log-key", self.demo["CITY_LOG_KEY"]]
+        self.assertIn("verified: this answer", run(*offline).stdout.decode())
+        whole = kept.read_text()
+        receipts = re.findall(r'"receipt":"c2sp[^"]*"', whole)
+        changes = {"the account": whole.replace(f'"account":"{json.loads(whole)["trace"]["files"][0]["account"]}"', '"account":"m-9999"', 1),
+                   "a leaf's receipt": whole.replace(receipts[0], receipts[1], 1),
+                   "the answer's receipt": whole.replace(receipts[-1], receipts[0], 1),
+                   "no receipt": whole.replace(receipts[-1], '"receipt":""', 1),
+                   "cut": whole[:len(whole) // 2]}
+        for what, text in changes.items():
+            self.assertNotEqual(text, whole, what)
+            kept.write_text(text)
+            self.assertEqual(run(*offline, check=False).returncode, 4, what)
+        kept.write_text(whole)
+        another = run(XINFU, "trace", id + "-3", *offline[3:], check=False)
+        self.assertEqual((another.returncode, "XF-1132" in another.stderr.decode()), (4, True), another)
         self.demo.delivered(id)
         forged = self.demo["PROVINCE_LOG_KEY"].split("+")[0] + "+" + self.demo["CITY_LOG_KEY"].split("+", 1)[1]
         above = self.trace(name, "--upper-log-key", forged, uppers=(), check=False)
