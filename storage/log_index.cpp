@@ -422,7 +422,7 @@ Result<LogIndex::Rows> LogIndex::make_rows(const ReadTransaction& transaction, s
     for (std::size_t bucket = 0; bucket < kBuckets; ++bucket) {
         auto& own = terms[bucket];
         std::ranges::sort(own);
-        own.erase(std::ranges::unique(own).begin(), own.end());  // an id and a digest may be the same text
+        own.erase(std::unique(own.begin(), own.end()), own.end());  // an id and a digest may be the same text
         Bytes& row = rows[bucket];
         row.push_back(kVersion);
         for (auto from = own.begin(); from != own.end();) {

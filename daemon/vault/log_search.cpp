@@ -20,7 +20,6 @@ namespace {
 using storage::LogField;
 
 constexpr std::size_t kTermSizeBytesMax = 256;
-constexpr policies::MaskRule kPersonMask{.first = 6, .last = 4, .when_field = {}, .when_value = {}};
 
 // Digits of exactly this many places.
 std::optional<int> number(std::string_view text, std::size_t places) {
@@ -182,12 +181,15 @@ std::optional<storage::Milliseconds> parse_search_time(std::string_view text, bo
 }
 
 std::string describe_found(const storage::LogPage::Found& found) {
+    policies::MaskRule of_persons;
+    of_persons.first = 6;
+    of_persons.last = 4;
     crypto::JsonObject notes;
     notes.text_if("name", found.notes.name)
         .text_if("purpose", found.notes.purpose)
         .text_if("detail", found.notes.detail)
         .text_if("subject", policies::is_identity_number(found.notes.subject)
-                                ? policies::mask(kPersonMask, found.notes.subject)
+                                ? policies::mask(of_persons, found.notes.subject)
                                 : found.notes.subject);
     crypto::JsonObject object;
     object.number("index", static_cast<std::int64_t>(found.index)).raw("leaf", std::string(as_text(found.entry)));
