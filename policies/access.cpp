@@ -25,6 +25,7 @@ void read_grant(PackReader& reader, const YAML::Node& node, Role& role) {
     MapReader map{reader, node, "a grant"};
     std::vector<std::string> verbs;
     std::vector<std::string> catalogs{"*"};
+    std::vector<std::string> fields;
     Scope scope = Scope::own_unit;
     bool good = true;
     if (const auto list = map.required("verbs"); list.IsDefined()) {
@@ -45,12 +46,30 @@ void read_grant(PackReader& reader, const YAML::Node& node, Role& role) {
                    {{"own_unit", Scope::own_unit}, {"node_units", Scope::node_units}, {"all", Scope::all}}, scope) &&
                good;
     }
+    const bool extracts = std::ranges::find(verbs, verb::extract) != verbs.end();
+    if (const auto list = map.optional("fields"); list.IsDefined()) {
+        good = reader.texts(list, "fields", fields) && good;
+        for (const auto& one : fields) {
+            if (std::ranges::find(field_class::all, one) == std::end(field_class::all)) {
+                reader.mistake(list, "no class of fields that may be extracted: " + one);
+                good = false;
+            }
+        }
+        if (!extracts) {
+            reader.mistake(list, "\"fields\" is for extract");
+            good = false;
+        }
+    }
+    if (extracts && fields.empty()) {
+        reader.mistake(node, "a grant of extract names its \"fields\"");
+        good = false;
+    }
     if (!good) {
         return;
     }
     for (const auto& verb : verbs) {
         for (const auto& catalog : catalogs) {
-            role.grants.push_back({verb, catalog, scope});
+            role.grants.push_back({verb, catalog, scope, verb == verb::extract ? fields : std::vector<std::string>{}});
         }
     }
 }
@@ -276,6 +295,24 @@ Decision decide(const AccessPolicy& policy, std::span<const std::string> roles, 
         }
     }
     return {false, "no grant"};
+}
+
+std::vector<std::string_view> extractable(const AccessPolicy& policy, std::span<const std::string> roles,
+                                          std::string_view catalog, Relation relation) {
+    std::vector<std::string_view> classes;
+    for (const auto one : field_class::all) {
+        const bool shown = std::ranges::any_of(roles, [&](const std::string& held) {
+            const Role* role = policy.find(held);
+            return role != nullptr && std::ranges::any_of(role->grants, [&](const Grant& grant) {
+                       return covers(grant, verb::extract, catalog, relation) &&
+                              std::ranges::find(grant.fields, one) != grant.fields.end();
+                   });
+        });
+        if (shown) {
+            classes.push_back(one);
+        }
+    }
+    return classes;
 }
 
 Conflict find_conflict(const AccessPolicy& policy, std::span<const std::string> roles) {

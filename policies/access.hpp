@@ -22,6 +22,7 @@ inline constexpr std::string_view submit = "submit";                    // PUT o
 inline constexpr std::string_view check = "check";                      // POST /v1/checks
 inline constexpr std::string_view relay = "relay";                      // PUT of a parcel, for one of the node's units
 inline constexpr std::string_view query = "query";                      // records by subject
+inline constexpr std::string_view extract = "extract";                  // all records of a catalog, by its feed
 inline constexpr std::string_view read_submission = "read_submission";  // state, counts, acknowledgements
 inline constexpr std::string_view read_receipt = "read_receipt";
 inline constexpr std::string_view read_defects = "read_defects";
@@ -53,6 +54,7 @@ inline constexpr std::string_view all[] = {submit,
                                            check,
                                            relay,
                                            query,
+                                           extract,
                                            read_submission,
                                            read_receipt,
                                            read_defects,
@@ -89,7 +91,16 @@ struct Grant {
     std::string verb;
     std::string catalog;  // "*": every catalog, and acts that concern none
     Scope scope = Scope::own_unit;
+    std::vector<std::string> fields{};  // of extract: the classes of fields shown, of field_class::all
 };
+
+// Whom fields are for (catalog packs' `visibility`). There is a fourth class, secret, which no grant can name.
+namespace field_class {
+inline constexpr std::string_view everyone = "public";        // 社会公开
+inline constexpr std::string_view government = "government";  // 政务共享
+inline constexpr std::string_view authorised = "authorised";  // 授权查询
+inline constexpr std::string_view all[] = {everyone, government, authorised};
+}  // namespace field_class
 
 struct Role {
     std::string name;
@@ -146,6 +157,11 @@ struct Decision {
 // concern none; only grants for "*" cover those.
 Decision decide(const AccessPolicy& policy, std::span<const std::string> roles, std::string_view verb,
                 std::string_view catalog, Relation relation);
+
+// The classes of fields that these roles may extract of such records: those of all grants that cover it, each once, in
+// the order of field_class::all. Empty: denied.
+std::vector<std::string_view> extractable(const AccessPolicy& policy, std::span<const std::string> roles,
+                                          std::string_view catalog, Relation relation);
 
 // The first two of a natural person's roles that exclude each other; both empty when none do. Every pair of
 // different roles inside an exclusion set is exclusive.

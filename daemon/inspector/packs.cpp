@@ -186,6 +186,9 @@ Replies Packs::load_access(std::string_view yaml) {
             granted->set_verb(grant.verb);
             granted->set_catalog(grant.catalog);
             granted->set_scope(std::string{name(grant.scope)});
+            for (const auto& fields : grant.fields) {
+                granted->add_fields(fields);
+            }
         }
     }
     for (const auto& set : loaded.value->exclusions) {

@@ -56,7 +56,8 @@ Result<policies::AccessPolicy> from_message(const boundary::AccessPolicy& messag
             if (!policies::parse_scope(grant.scope(), scope)) {
                 return boundary::Errc::unexpected;
             }
-            role.grants.push_back(policies::Grant{grant.verb(), grant.catalog(), scope});
+            role.grants.push_back(
+                policies::Grant{grant.verb(), grant.catalog(), scope, {grant.fields().begin(), grant.fields().end()}});
         }
         policy.roles.push_back(std::move(role));
     }

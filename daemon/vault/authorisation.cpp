@@ -54,6 +54,14 @@ std::optional<std::string> permitting_role(const policies::AccessPolicy& access,
     return role_of(decision);
 }
 
+std::vector<std::string_view> extractable_fields(const policies::AccessPolicy& access, const Principal& principal,
+                                                 std::string_view catalog, std::string_view unit) {
+    if (!is_for_catalog(principal, catalog)) {
+        return {};
+    }
+    return policies::extractable(access, roles_of_kind(access, principal), catalog, relation_to(principal, unit));
+}
+
 std::optional<std::string> possibly_permitting_role(const policies::AccessPolicy& access, const Principal& principal,
                                                     std::string_view verb, std::string_view catalog) {
     if (!is_for_catalog(principal, catalog)) {

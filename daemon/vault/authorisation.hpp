@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "daemon/boundary/common.pb.h"
 #include "daemon/vault/active_policies.hpp"
@@ -23,6 +24,10 @@ policies::Relation relation_to(const Principal& principal, std::string_view unit
 // The role whose grant permits the act on an object of `unit`; absent: denied.
 std::optional<std::string> permitting_role(const policies::AccessPolicy& access, const Principal& principal,
                                            std::string_view verb, std::string_view catalog, std::string_view unit);
+
+// The classes of fields that the principal may extract of records of `unit`; empty: none of them.
+std::vector<std::string_view> extractable_fields(const policies::AccessPolicy& access, const Principal& principal,
+                                                 std::string_view catalog, std::string_view unit);
 
 // The role that permits the act on some object: on the principal's own unit's, its node's units', or all. For acts
 // whose object is not known yet; `catalog` empty: of some catalog. Absent: denied whatever the object is.

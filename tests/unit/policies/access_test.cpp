@@ -53,6 +53,36 @@ TEST(Access, GivesEachShippedRoleItsPartOnly) {
     }
 }
 
+// ROL-07: to extract is a right of its own.
+TEST(Access, Rol07ExtractsOnlyWhereAGrantSaysWhichFields) {
+    const auto fields = [](Roles roles, Relation relation = Relation::other_unit) {
+        return extractable(test::access(), roles, "administrative-penalty", relation);
+    };
+    using Classes = std::vector<std::string_view>;
+    EXPECT_EQ(fields({"recipient"}), Classes({"public"}));
+    EXPECT_EQ(fields({"government_recipient"}), Classes({"public", "government"}));
+    EXPECT_EQ(fields({"recipient", "government_recipient"}), Classes({"public", "government"}));
+    for (const auto& role : test::access().roles) {
+        const bool recipient = role.name.ends_with("recipient");
+        EXPECT_EQ(fields({role.name}).empty(), !recipient) << role.name;
+        EXPECT_EQ(decide(test::access(), Roles{role.name}, verb::extract, "x", Relation::other_unit).permit, recipient)
+            << role.name;
+    }
+}
+
+TEST(Access, FieldsBelongToExtractAndNobodyExtractsSecretOnes) {
+    const auto mistakes = [](const std::string& grant) {
+        return describe(load_access("pack: access/1\nversion: \"1\"\nroles:\n"
+                                    "  - {name: a, title: A, title_zh: 甲, kind: machine, grants: [" +
+                                    grant + "]}\nexclusions: []\n")
+                            .mistakes);
+    };
+    EXPECT_EQ(mistakes("{verbs: [extract], scope: all, fields: [public, authorised]}"), "");
+    EXPECT_NE(mistakes("{verbs: [extract], scope: all}").find("names its \"fields\""), std::string::npos);
+    EXPECT_NE(mistakes("{verbs: [extract], scope: all, fields: [secret]}").find("secret"), std::string::npos);
+    EXPECT_NE(mistakes("{verbs: [query], scope: all, fields: [public]}").find("is for extract"), std::string::npos);
+}
+
 TEST(Access, NamesTheGrantThatPermits) {
     const auto decision = decide(test::access(), Roles{"viewer", "submitter"}, verb::submit, "administrative-penalty",
                                  Relation::own_unit);
