@@ -28,6 +28,7 @@ struct Unit {
 constexpr Unit kDepartment{"112199000000000198", "示例市市场监督管理局"};
 constexpr Unit kSecondDepartment{"112199000000000273", "示例市交通运输局"};
 constexpr Unit kCentre{"11219900000000107N", "示例市信用中心"};
+constexpr Unit kBank{"91219900000003113Q", "示例银行"};
 
 struct Participant {
     const char* variable;  // XINFU_<variable>_CERT and so on
@@ -39,6 +40,7 @@ struct Participant {
 constexpr std::array kParticipants{Participant{"DEPT", "submitter", kDepartment, false, false},
                                    Participant{"DEPT2", "submitter", kSecondDepartment, false, false},
                                    Participant{"LOG_READER", "log_reader", kCentre, false, true},
+                                   Participant{"RECIPIENT", "recipient", kBank, false, true},
                                    Participant{"APPROVER", "approver", kDepartment, true, true},
                                    Participant{"VIEWER", "viewer", kCentre, true, true},
                                    Participant{"AUDITOR", "auditor", kCentre, true, true},

@@ -30,6 +30,9 @@ asio::awaitable<std::optional<Response>> add_checkpoint(Connection& connection, 
 // The log by what its leaves say, and what it says of one record.
 asio::awaitable<std::optional<Response>> search(Connection& connection, Request& request, Route route);
 
+// A page of a feed, at once or when there is something to be on it.
+asio::awaitable<std::optional<Response>> read_feed(Connection& connection, Request& request, Route route);
+
 // Everything else.
 asio::awaitable<std::optional<Response>> read(Connection& connection, Request& request, Route route);
 

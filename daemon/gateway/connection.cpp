@@ -34,7 +34,6 @@ constexpr std::chrono::milliseconds kLingerGivenUp{100};
 constexpr std::size_t kFirstReadBytes = 4096;
 constexpr std::size_t kWriteBytes = 64 * 1024;  // each has a deadline of its own
 constexpr std::chrono::seconds kWriteTimeMax{30};
-constexpr std::chrono::seconds kTurnTimeMax{10};
 constexpr std::size_t kBodyBufferBytes = 64 * 1024;  // Beast reads 512 bytes at a time into less
 constexpr std::size_t kProofBytesMax = 60 * 1024;    // what fits a packet beside the rest
 constexpr std::size_t kTokenBytesMax = 256;
@@ -120,6 +119,7 @@ std::string_view act_name(Act act) {
         case Act::get_policy: return "read_policies";
         case Act::get_paths: return "read_paths";
         case Act::add_checkpoint: return "cosign";
+        case Act::read_feed: return "read_feed";
     }
     return "other";
 }
@@ -140,6 +140,25 @@ bool is_management(Act act) {
 }
 
 }  // namespace
+
+// What a client waits for, while it is looked after whether it still waits.
+struct Connection::Arrival {
+    Arrival(Connection& of, RequestCaller::Call of_call)
+        : connection(of),
+          call(std::move(of_call)),
+          timer(of.executor(), std::chrono::steady_clock::time_point::max()) {}
+    void wake() {
+        timer.cancel();
+        if (reading) {
+            connection.cancel_reading();
+        }
+    }
+    Connection& connection;
+    RequestCaller::Call call;
+    std::optional<Result<boundary::Envelope<boundary::GatewayReply>>> news;
+    asio::steady_timer timer;
+    bool reading = false;
+};
 
 bool is_malformed(const error_code& error) {
     return error.category() == http::make_error_code(http::error::bad_method).category() &&
@@ -178,12 +197,18 @@ void Connection::drain() {
     if (idle_) {
         cancel_reading();
     }
+    if (arrival_) {
+        arrival_->wake();
+    }
 }
 
 void Connection::abort() {
     broken_ = true;
     keep_alive_ = false;
     (stream_ ? stream_->next_layer() : socket_).close();
+    if (arrival_) {
+        arrival_->timer.cancel();
+    }
 }
 
 void Connection::give_up() {
@@ -277,6 +302,37 @@ boundary::GatewayRequest Connection::question(const Request& request) const {
 std::shared_ptr<RequestCaller> Connection::caller() const {
     // Only the link over which this client was proven knows its handle.
     return link_ && link_->requests->is_open() ? link_->requests : nullptr;
+}
+
+asio::awaitable<std::optional<Result<boundary::Envelope<boundary::GatewayReply>>>> Connection::next_while_present(
+    RequestCaller::Call call, bool& gone) {
+    const auto arrival = std::make_shared<Arrival>(*this, std::move(call));
+    auto watching = [](std::shared_ptr<Arrival> waited, std::shared_ptr<Connection>) -> asio::awaitable<void> {
+        auto waiting = waited->call.next();
+        auto reply = co_await std::move(waiting);
+        waited->news.emplace(std::move(reply));
+        waited->wake();
+    };
+    asio::co_spawn(executor(), watching(arrival, shared_from_this()), asio::detached);
+    arrival_ = arrival.get();
+    waits_since_ = Clock::now();  // others may need the place more
+    stream_->next_layer().expires_never();
+    if (buffer_.size() == 0 && !arrival->news && !services_.draining) {
+        arrival->reading = true;
+        auto reading = stream_->async_read_some(buffer_.prepare(kFirstReadBytes), kAsTuple);
+        const auto [error, count] = co_await std::move(reading);
+        arrival->reading = false;
+        buffer_.commit(count);  // of its next request
+        gone = error && !arrival->news && !services_.draining;
+    }
+    while (!gone && !broken_ && !arrival->news && !services_.draining) {
+        auto waiting = arrival->timer.async_wait(kAsTuple);
+        co_await std::move(waiting);
+    }
+    waits_since_.reset();
+    arrival_ = nullptr;
+    gone = gone || broken_;
+    co_return std::move(arrival->news);
 }
 
 asio::awaitable<bool> Connection::wait_for_request() {

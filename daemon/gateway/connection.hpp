@@ -97,6 +97,10 @@ public:
     // Null when the vault that knows this client is gone.
     std::shared_ptr<RequestCaller> caller() const;
 
+    // A call's next reply, however long it takes. `gone`: the client went away meanwhile. Empty without that: this
+    // gateway stops.
+    asio::awaitable<std::optional<Result<boundary::Envelope<boundary::GatewayReply>>>> next_while_present(
+        RequestCaller::Call call, bool& gone);
     // Sends 100 (Continue) where it is waited for and not sent yet.
     asio::awaitable<void> send_continue(Request& request);
     // The next piece of the body, into `room`; 0 at its end. Sends 100 (Continue) first where it is waited for. Keeps
@@ -116,6 +120,7 @@ public:
     asio::awaitable<bool> end_pieces();
 
 private:
+    struct Arrival;
     struct Answered {
         unsigned status = 0;
         bool keep = false;
@@ -143,12 +148,13 @@ private:
     std::optional<Clock::time_point> introduced_;
     std::optional<Clock::time_point> waits_since_;
     std::uint32_t requests_ = 0;
-    bool idle_ = false;       // waits for a request
-    bool keep_alive_ = true;  // after the answer under way
-    bool broken_ = false;     // nothing can be written any more
-    bool given_up_ = false;   // others wait for its place
-    bool chunked_ = false;    // of the pieces under way
-    unsigned status_ = 0;     // of the last answer
+    Arrival* arrival_ = nullptr;  // while one is waited for
+    bool idle_ = false;           // waits for a request
+    bool keep_alive_ = true;      // after the answer under way
+    bool broken_ = false;         // nothing can be written any more
+    bool given_up_ = false;       // others wait for its place
+    bool chunked_ = false;        // of the pieces under way
+    unsigned status_ = 0;         // of the last answer
     Clock::time_point window_began_;
     std::uint64_t window_bytes_ = 0;
 };

@@ -13,6 +13,12 @@ namespace http = boost::beast::http;
 using boundary::GatewayReply;
 using boundary::GatewayRequest;
 
+namespace {
+
+constexpr std::size_t kTextsBytesMax = std::size_t{16} << 20;  // of one answer that is held whole
+
+}  // namespace
+
 Response vault_gone() {
     auto response = render_problem(make_problem("XF-6003", {}, 1));
     response.close = true;
@@ -60,6 +66,22 @@ asio::awaitable<std::optional<GatewayReply>> next_part(Call& call) {
         co_return std::nullopt;
     }
     co_return std::move(reply->message);
+}
+
+asio::awaitable<std::optional<std::vector<std::string>>> collect_texts(Call& call, bool more) {
+    std::vector<std::string> texts;
+    std::size_t size = 0;
+    while (more) {
+        auto waiting = next_part(call);
+        auto part = co_await std::move(waiting);
+        if (!part || !part->has_text() || size > kTextsBytesMax) {
+            co_return std::nullopt;
+        }
+        more = part->more();
+        size += part->text().part().size();
+        texts.push_back(std::move(*part->mutable_text()->mutable_part()));
+    }
+    co_return texts;
 }
 
 bool has_type(const Request& request, std::string_view type) {

@@ -28,6 +28,9 @@ asio::awaitable<std::optional<boundary::Envelope<boundary::GatewayReply>>> ask(C
 // The next part of an answer under way. Empty: it broke off.
 asio::awaitable<std::optional<boundary::GatewayReply>> next_part(Call& call);
 
+// The text parts that follow, together at most 16 MiB. Empty: something else came, or nothing.
+asio::awaitable<std::optional<std::vector<std::string>>> collect_texts(Call& call, bool more);
+
 // Whether Content-Type is this, whatever its parameters.
 bool has_type(const Request& request, std::string_view type);
 // A body of application/json, at most `gateway.limits.json_bytes`.

@@ -21,29 +21,11 @@ using boundary::GatewayReply;
 using boundary::GatewayRequest;
 
 constexpr auto kAsTuple = asio::as_tuple(asio::use_awaitable);
-constexpr std::size_t kTextsBytesMax = std::size_t{16} << 20;    // of one answer that is held whole
 constexpr std::size_t kWarningsBytesMax = std::size_t{4} << 20;  // kept until the errors are through
 constexpr std::size_t kPieceBytes = 32 * 1024;
 constexpr std::string_view kTextType = "text/plain; charset=utf-8";
 // A full tile never changes; whoever is allowed to see it may keep it.
 constexpr std::string_view kForever = "private, max-age=31536000, immutable";
-
-// The text parts that follow, together at most kTextsBytesMax. Empty: something else came, or nothing.
-asio::awaitable<std::optional<std::vector<std::string>>> collect_texts(Call& call, bool more) {
-    std::vector<std::string> texts;
-    std::size_t size = 0;
-    while (more) {
-        auto waiting = next_part(call);
-        auto part = co_await std::move(waiting);
-        if (!part || !part->has_text() || size > kTextsBytesMax) {
-            co_return std::nullopt;
-        }
-        more = part->more();
-        size += part->text().part().size();
-        texts.push_back(std::move(*part->mutable_text()->mutable_part()));
-    }
-    co_return texts;
-}
 
 // Text parts, passed on as they come.
 asio::awaitable<Answer> relay_text(Connection& connection, Request& request, GatewayRequest question, Response head) {
@@ -395,6 +377,7 @@ asio::awaitable<Answer> read(Connection& connection, Request& request, Route rou
         case Act::get_catalog: return show_catalog(connection, request, route.first, false);
         case Act::get_template: return show_catalog(connection, request, route.first, true);
         case Act::query_records: return query_records(connection, request, route.first);
+        case Act::read_feed: return read_feed(connection, request, std::move(route));
         case Act::get_route:
             question.mutable_get_route()->set_route(route.first);
             return ask_one(connection, std::move(question));

@@ -59,6 +59,9 @@ std::vector<Candidate> candidates(std::span<const std::string> path, bool& bad_n
     if (family == "records" && size == 4 && is_identifier(path[2]) && path[3] == "query") {
         return one("POST", Act::query_records, path[2]);
     }
+    if (family == "feeds" && size == 3 && is_identifier(path[2])) {
+        return one("GET", Act::read_feed, path[2]);
+    }
     if (family == "routes" && size == 3 && is_identifier(path[2])) {
         return one("GET", Act::get_route, path[2]);
     }
@@ -164,6 +167,7 @@ std::variant<Route, NoRoute> find_route(std::string_view method, std::string_vie
     std::string allow;
     for (auto& candidate : found) {
         if (candidate.method == method) {
+            candidate.route.query = std::move(parsed->query);
             return std::move(candidate.route);
         }
         allow += (allow.empty() ? "" : ", ") + std::string(candidate.method);

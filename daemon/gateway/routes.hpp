@@ -51,6 +51,7 @@ enum class Act {
     get_policy,  // first: digest
     get_paths,
     add_checkpoint,
+    read_feed,  // first: catalog
 };
 
 struct Route {
@@ -58,6 +59,7 @@ struct Route {
     std::string first;
     std::string second;
     TileAddress tile;
+    std::string query{};  // as it came, for acts that have parameters
 };
 
 // Why there is no act: a code of policies/codes.hpp with its argument, and what Allow says for 405.

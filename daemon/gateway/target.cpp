@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 namespace xinfu::gateway {
 namespace {
@@ -11,6 +12,9 @@ constexpr std::size_t kIdentifierBytesMax = 64;
 constexpr std::uint32_t kTileLevelMax = 63;
 constexpr std::size_t kTileGroupsMax = 6;  // 10^18 tiles of 256 entries are more than 2^64 entries
 constexpr std::uint32_t kTileWidthMax = 256;
+constexpr std::uint64_t kFeedPositionMax = (std::uint64_t{1} << 53) - 1;
+constexpr std::uint32_t kFeedVersionsMax = 1000;
+constexpr std::uint32_t kFeedWaitSecondsMax = 30;
 
 int hex_value(char c) {
     if (c >= '0' && c <= '9') {
@@ -49,8 +53,9 @@ bool is_digit(char c) {
 }
 
 // Decimal without leading zero.
-std::optional<std::uint32_t> parse_decimal(std::string_view text) {
-    std::uint32_t value = 0;
+template <class Number = std::uint32_t>
+std::optional<Number> parse_decimal(std::string_view text) {
+    Number value = 0;
     if (text.empty() || !std::ranges::all_of(text, is_digit) || (text.size() > 1 && text[0] == '0')) {
         return std::nullopt;
     }
@@ -191,6 +196,35 @@ std::optional<TileAddress> parse_tile(std::span<const std::string> segments) {
         }
     }
     return address;
+}
+
+std::optional<FeedQuery> parse_feed_query(std::string_view query, std::string& fault) {
+    FeedQuery parsed;
+    bool after = false;
+    bool limit = false;
+    bool wait = false;
+    while (!query.empty()) {
+        const auto piece = query.substr(0, query.find('&'));
+        query.remove_prefix(std::min(piece.size() + 1, query.size()));
+        const auto equals = std::min(piece.find('='), piece.size());
+        const auto name = piece.substr(0, equals);
+        const auto value =
+            equals == piece.size() ? std::nullopt : parse_decimal<std::uint64_t>(piece.substr(equals + 1));
+        const auto take = [&](bool& seen, std::uint64_t min, std::uint64_t max) {
+            return !std::exchange(seen, true) && value && *value >= min && *value <= max;
+        };
+        if (name == "after" && take(after, 0, kFeedPositionMax)) {
+            parsed.after = *value;
+        } else if (name == "limit" && take(limit, 1, kFeedVersionsMax)) {
+            parsed.limit = static_cast<std::uint32_t>(*value);
+        } else if (name == "wait" && take(wait, 0, kFeedWaitSecondsMax)) {
+            parsed.wait_seconds = static_cast<std::uint32_t>(*value);
+        } else {
+            fault = is_identifier(name) ? name : "?";
+            return std::nullopt;
+        }
+    }
+    return parsed;
 }
 
 }  // namespace xinfu::gateway

@@ -36,6 +36,15 @@ std::optional<std::uint32_t> parse_month(std::string_view text);
 // Well-formed UTF-8: no surrogates, no longer forms than needed, nothing above U+10FFFF.
 bool is_utf8(std::string_view text);
 
+// "after=SEQ&limit=N&wait=SECONDS", each at most once and none needed, in decimal without leading zeros.
+struct FeedQuery {
+    std::uint64_t after = 0;         // a position; at most 2^53 - 1
+    std::uint32_t limit = 1000;      // versions: 1 to 1000
+    std::uint32_t wait_seconds = 0;  // at most 30; 0: not at all
+};
+// `fault` names the parameter that is missing its value or has a wrong one.
+std::optional<FeedQuery> parse_feed_query(std::string_view query, std::string& fault);
+
 // "<N>" or "<N>.p/<W>" in groups of three digits, all but the last prefixed with "x".
 struct TileAddress {
     std::uint32_t level = 0;  // 0 to 63; not used by entry bundles

@@ -21,6 +21,8 @@ namespace xinfu::gateway {
 
 namespace asio = boost::asio;
 
+inline constexpr std::chrono::seconds kTurnTimeMax{10};  // for which a reading waits for its turn
+
 class Turns {
     struct Waiter {
         explicit Waiter(const asio::any_io_executor& executor, std::chrono::steady_clock::time_point deadline)

@@ -7,6 +7,7 @@
 #include "daemon/vault/active_policies.hpp"
 #include "daemon/vault/catalog_service.hpp"
 #include "daemon/vault/envelope_certificates.hpp"
+#include "daemon/vault/feed_page.hpp"
 #include "daemon/vault/log_search.hpp"
 #include "daemon/vault/log_service.hpp"
 #include "daemon/vault/metrics.hpp"
@@ -100,6 +101,10 @@ constexpr auto kTable = std::to_array<GatewayAct>({
      with_context<get_catalog>},
     {GatewayRequest::kQueryRecords, Needs::session, verb::query, "query", Leaves::by_use_case, "",
      with_context<query_records>},
+    {GatewayRequest::kReadFeed, Needs::session, verb::extract, "extract", Leaves::by_use_case, "",
+     [](GatewayServices& services, ExchangePointer request) { return services.feeds.read(std::move(request)); }},
+    {GatewayRequest::kWatchFeed, Needs::session, verb::extract, "extract", Leaves::by_use_case, "",
+     [](GatewayServices& services, ExchangePointer request) { return services.feeds.watch(std::move(request)); }},
     {GatewayRequest::kGetRoute, Needs::session, verb::read_route, "read_route", Leaves::by_use_case, "",
      with_context<get_route>},
     {GatewayRequest::kReadCheckpoint, Needs::session, verb::read_checkpoint, "read_log", Leaves::once, "checkpoint",
@@ -175,7 +180,21 @@ bool is_well_formed(const GatewayRequest& request, const GatewayAct& act) {
     if (act.needs == Needs::nothing ? !request.handle().empty() : request.handle().size() != sizeof(Handle)) {
         return false;
     }
+    if (request.has_read_feed()) {
+        const auto& asked = request.read_feed();
+        if (asked.after() > kFeedPositionMax || asked.limit() == 0 || asked.limit() > kFeedVersionsMax) {
+            return false;
+        }
+    }
+    if (request.has_watch_feed()) {
+        const auto& asked = request.watch_feed();
+        if (asked.after() > kFeedPositionMax || asked.seconds() == 0 || asked.seconds() > kFeedWaitSecondsMax) {
+            return false;
+        }
+    }
     const std::string* names[] = {
+        request.has_read_feed() ? &request.read_feed().catalog() : nullptr,
+        request.has_watch_feed() ? &request.watch_feed().catalog() : nullptr,
         request.has_get_submission() ? &request.get_submission().id() : nullptr,
         request.has_get_receipt() ? &request.get_receipt().id() : nullptr,
         request.has_get_defects() ? &request.get_defects().id() : nullptr,
@@ -226,6 +245,12 @@ std::string catalog_of(const GatewayRequest& request) {
     }
     if (request.has_open_upload()) {
         return request.open_upload().catalog();
+    }
+    if (request.has_read_feed()) {
+        return request.read_feed().catalog();
+    }
+    if (request.has_watch_feed()) {
+        return request.watch_feed().catalog();
     }
     return request.has_query_records() ? request.query_records().catalog() : std::string();
 }

@@ -21,6 +21,7 @@
 #include "daemon/vault/authorisation.hpp"
 #include "daemon/vault/budgets.hpp"
 #include "daemon/vault/exchange.hpp"
+#include "daemon/vault/feeds.hpp"
 #include "daemon/vault/handles.hpp"
 #include "daemon/vault/paths.hpp"
 #include "daemon/vault/requests.hpp"
@@ -47,6 +48,7 @@ struct GatewayServices {
     AccountsService& accounts;
     EndedConnections& ended;
     Paths& paths;
+    Feeds& feeds;
     Witness& witness;
     // Why nothing may be taken or shown just now; empty: nothing stands against it.
     std::function<std::optional<boundary::Problem>()> objection;

@@ -147,8 +147,13 @@ int run(int argc, char** argv) {
         LeafJournal journal(service);
         Metrics metrics;
         Damage damage(service, metrics);
+        FeedBell feed_bell;
         Store store = open_store(
-            config, wrapper, clock, [&journal](std::uint64_t size) { journal.committed(size); },
+            config, wrapper, clock,
+            [&journal, &feed_bell](std::uint64_t size) {
+                journal.committed(size);
+                feed_bell.ring();
+            },
             [&damage](const std::string& what) { damage.tell(what); },
             [&service](const std::string& what) {
                 boundary::LogFields fields;
@@ -214,6 +219,7 @@ int run(int argc, char** argv) {
         Requests requests(context, sessions, revocations, store.certificates.anchors, approved_files,
                           [&store](const storage::UnitKeys& keys) { store.keys->add_units(keys); });
         EndedConnections ended_connections;
+        Feeds feeds(context);
         requests.on_paths = [&paths] { paths.changed(); };
         AccountsService accounts(context, handles, sessions, revocations, ended_connections);
         accounts.on_leftovers = [&sweep] { sweep.wake(); };
@@ -228,6 +234,7 @@ int run(int argc, char** argv) {
                                  accounts,
                                  ended_connections,
                                  paths,
+                                 feeds,
                                  witness,
                                  [&cosignatures] { return cosignatures.objection(); },
                                  log_indexer,
@@ -511,6 +518,12 @@ int run(int argc, char** argv) {
                 scrub.wake();
             }
         };
+        feed_bell.connect([&context, &feeds, known = context.ledger.engine().version(storage::Table::feeds)]() mutable {
+            const auto version = context.ledger.engine().version(storage::Table::feeds);
+            if (std::exchange(known, version) != version) {
+                asio::post(context.io, [&feeds] { feeds.look(); });
+            }
+        });
         spawn(start());
         spawn(heed_wishes());
         spawn(look_for_revocations());

@@ -1,12 +1,15 @@
 """The measurements, one after the other in one run; run.sh builds what they need and calls this."""
 import argparse
+import http.client
 import json
 import os
 import pathlib
 import shutil
+import ssl
 import subprocess
 import sys
 import time
+import urllib.parse
 
 from tests.bench import crowd
 from tests.bench.machine import XINFU, Line, Nginx, Node, Postgres, Watch, describe, free_port, run, slow_syncs
@@ -320,6 +323,39 @@ class Bench:
         self.note("query", f"query by code among {self.node.first['DEPT'] - 1} records of the unit: median, 99th percentile",
                   f"{done['p50_ms']:.2f} ms, {done['p99_ms']:.2f} ms", aim="p99 2 ms at 10 million", result=done)
 
+    def feed(self):
+        """Every version of the catalog, page after page over one connection, each with its leaf in the log."""
+        url = urllib.parse.urlsplit(self.node["CITY_URL"])
+        context = ssl.create_default_context(cafile=self.node["CA"])
+        context.load_cert_chain(self.node["RECIPIENT_CERT"], self.node["RECIPIENT_KEY"])
+        connection = http.client.HTTPSConnection(url.hostname, url.port, context=context, timeout=60)
+        versions, octets, times = 0, 0, []
+        with Watch(self.node.supervisor) as watch:
+            begin = time.perf_counter()
+            while True:
+                asked = time.perf_counter()
+                connection.request("GET", f"/v1/feeds/administrative-penalty?after={versions}&limit=1000")
+                answer = connection.getresponse()
+                page = answer.read()
+                times.append(time.perf_counter() - asked)
+                if answer.status != 200:
+                    raise RuntimeError(f"status {answer.status}: {page[:300]}")
+                if not page:
+                    break
+                versions += page.count(b"\n")
+                octets += len(page)
+                if answer.headers["XF-Next"] != str(versions):
+                    raise RuntimeError(f"position {answer.headers['XF-Next']} after {versions} versions")
+            seconds = time.perf_counter() - begin
+        report = watch.report()
+        times.sort()
+        self.note("feed", f"feed of {versions} versions of {octets // max(versions, 1)} octets, 1000 a page, 1 connection",
+                  f"{versions / seconds:.0f} versions/s", node=report)
+        self.note("feed", "the same, for a second of processor time of the node",
+                  f"{versions / max(report['cpu_total'], 0.01):.0f} versions")
+        self.note("feed", "the same, a page: median, 99th percentile",
+                  f"{times[len(times) // 2] * 1000:.1f} ms, {times[len(times) * 99 // 100] * 1000:.1f} ms")
+
     def grown(self):
         """Files of very many records until the node holds as many as a city's: cost of a record, queries, start."""
         before = self.node.first["DEPT"] - 1
@@ -405,7 +441,7 @@ class Bench:
         crowd.measure(self)
 
 
-STEPS = ("idle", "small-curl", "small-kept", "slow-sync", "crowd", "big", "bulk", "catch-up", "query", "grown", "log", "search")
+STEPS = ("idle", "small-curl", "small-kept", "slow-sync", "crowd", "big", "bulk", "catch-up", "query", "feed", "grown", "log", "search")
 
 
 def bulk_of(text):

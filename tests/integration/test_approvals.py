@@ -471,12 +471,14 @@ class Approvals(PeopleCase):
         table = {(role, line[0].strip(" `")): bool(cell.strip()) for line in lines[2:] for role, cell in zip(roles, line[1:])}
         people = {"submitter": "DEPT", "approver": "APPROVER", "viewer": "VIEWER", "system_administrator": "SYSTEM_ADMIN",
                   "data_administrator": "DATA_ADMIN", "security_administrator": "SECURITY_ADMIN", "auditor": "AUDITOR",
-                  "log_reader": "LOG_READER", "special_operator": "SPECIAL", "platform": "BELOW", "recipient": "BANK"}
+                  "log_reader": "LOG_READER", "special_operator": "SPECIAL", "platform": "BELOW", "recipient": "BANK",
+                  "government_recipient": "OFFICE"}
         self.assertEqual(sorted(roles), sorted(people), "a role that nobody here has")
         self.enrolled("SPECIAL", roles=["special_operator"], number="made-up-0009")
         below = self.opened(self.form("BELOW", ["platform"]) | {"kind": "platform", "units": [self.unit]})
         self.assertEqual(self.approve(below["id"]).status, 200)
         self.enrolled("BANK", roles=["recipient"])
+        self.enrolled("OFFICE", roles=["government_recipient"])
         submission = self.demo.submit(self.demo.penalties(1)).id
         account = self.opened(self.form("WAITING"))["id"]
         unmasking = self.post("SPECIAL", "/v1/requests", {"act": "unmask", "reason": "x", "unmask": {
@@ -493,6 +495,7 @@ class Approvals(PeopleCase):
         nothing = str(self.demo.path(b""))
         acts = {"submit": ("/v1/submissions/interview-record/x", "-T", nothing), "check": ("/v1/checks/interview-record", "-d", ""),
                 "query": ("/v1/records/interview-record/query", *body({"subject": "x", "purpose": "y"})),
+                "extract": ("/v1/feeds/interview-record",),
                 "read_submission": (f"/v1/submissions/{submission}",), "read_receipt": (f"/v1/submissions/{submission}/receipt",),
                 "read_defects": (f"/v1/submissions/{submission}/defects",), "read_original": (f"/v1/submissions/{submission}/original",),
                 "read_catalogs": ("/v1/catalogs",), "read_checkpoint": ("/v1/log/checkpoint",),

@@ -99,6 +99,7 @@ TEST(Routes, FindTheAct) {
              {"POST", "/v1/session", Act::open_session, "", ""},
              {"DELETE", "/v1/session", Act::close_session, "", ""},
              {"GET", "/v1/status", Act::get_status, "", ""},
+             {"GET", "/v1/feeds/c?after=7", Act::read_feed, "c", ""},
          }) {
         const auto found = find_route(method, target);
         ASSERT_TRUE(std::holds_alternative<Route>(found)) << method << " " << target;
@@ -109,6 +110,41 @@ TEST(Routes, FindTheAct) {
     }
     EXPECT_EQ(std::get<Route>(find_route("GET", "/v1/log/tile/1/000.p/3")).tile.level, 1U);
     EXPECT_EQ(std::get<Route>(find_route("GET", "/v1/log/tile/1/000.p/3")).tile.width, 3U);
+    EXPECT_EQ(std::get<Route>(find_route("GET", "/v1/feeds/c?after=7")).query, "after=7");
+}
+
+TEST(FeedQuery, ReadsWhatIsGivenAndHasBoundsForTheRest) {
+    std::string fault;
+    const auto nothing = parse_feed_query("", fault);
+    ASSERT_TRUE(nothing);
+    EXPECT_EQ(std::tuple(nothing->after, nothing->limit, nothing->wait_seconds), std::tuple(0U, 1000U, 0U));
+    const auto all = parse_feed_query("wait=30&after=9007199254740991&limit=1", fault);
+    ASSERT_TRUE(all);
+    EXPECT_EQ(std::tuple(all->after, all->limit, all->wait_seconds), std::tuple(9007199254740991U, 1U, 30U));
+    EXPECT_EQ(parse_feed_query("wait=0&limit=1000&after=0", fault)->wait_seconds, 0U);
+}
+
+TEST(FeedQuery, NamesTheParameterThatIsWrong) {
+    for (const auto& [query, named] : std::vector<std::pair<std::string, std::string>>{
+             {"after=-1", "after"},
+             {"after=", "after"},
+             {"after", "after"},
+             {"after=01", "after"},
+             {"after=9007199254740992", "after"},
+             {"after=99999999999999999999999", "after"},
+             {"after=1&after=1", "after"},
+             {"limit=0", "limit"},
+             {"limit=1001", "limit"},
+             {"wait=31", "wait"},
+             {"wait=%31", "wait"},
+             {"limit=5&before=3", "before"},
+             {"limit=5&&wait=1", "?"},
+             {"a%0a=1", "?"},
+         }) {
+        std::string fault;
+        EXPECT_FALSE(parse_feed_query(query, fault)) << query;
+        EXPECT_EQ(fault, named) << query;
+    }
 }
 
 TEST(Routes, SayWhyThereIsNone) {

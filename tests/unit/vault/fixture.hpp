@@ -18,6 +18,8 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_future.hpp>
 
 #include "crypto/certificate_authority.hpp"
 #include "crypto/seal.hpp"
@@ -442,7 +444,8 @@ class GatewayDouble {
 public:
     GatewayDouble(Context& context, Handles& handles, const Revocations& revocations, Sessions& sessions,
                   std::uint64_t link = 1)
-        : budgets_{{context.config.vault.readings_per_account_hour, std::chrono::hours(1)},
+        : io_(context.io),
+          budgets_{{context.config.vault.readings_per_account_hour, std::chrono::hours(1)},
                    {context.config.vault.acts_per_account_minute, std::chrono::minutes(1)}},
           uploads_(context, [this](ExchangePointer exchange) { return services_.accept_submission(exchange); }),
           approved_files_(context, certificates_),
@@ -451,6 +454,7 @@ public:
           witness_(context),
           log_indexer_(context, context.keys.index()),
           accounts_(context, handles, sessions, revocations, ended_connections_),
+          feeds_(context),
           services_{context,
                     handles,
                     revocations,
@@ -468,6 +472,7 @@ public:
                     accounts_,
                     ended_connections_,
                     paths_,
+                    feeds_,
                     witness_,
                     [] { return std::optional<boundary::Problem>{}; },
                     log_indexer_,
@@ -506,9 +511,19 @@ public:
     }
     boost::system::error_code why_ended() { return result_.get(); }
 
+    // As after a commit.
+    void look_at_feeds() {
+        asio::post(io_, [this] { feeds_.look(); });
+    }
+    std::size_t waiting() {
+        return asio::post(io_, asio::use_future([this] { return feeds_.waiting(); })).get();
+    }
+
     int submissions = 0;
 
 private:
+    asio::io_context& io_;
+
     Budgets budgets_;
     Uploads uploads_;
     std::vector<crypto::Certificate> anchors_;
@@ -520,6 +535,7 @@ private:
     Witness witness_;
     LogIndexer log_indexer_;
     AccountsService accounts_;
+    Feeds feeds_;
     GatewayServices services_;
     std::unique_ptr<boundary::BlockingChannel> ours_;
     std::shared_ptr<GatewayEndpoint> endpoint_;
