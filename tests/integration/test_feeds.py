@@ -241,7 +241,7 @@ class Waiting(FeedCase):
             self.assertEqual(self.demo.curl("/v1/status").status, 200)
             for connection in waiting[:8]:
                 connection.close()
-            wait_until(lambda: self.ask_feed(after=after, wait=1).status == 200, what="the place of one that has left")
+            wait_until(lambda: self.ask_feed(after=after, wait=1).status == 200, 12, what="the place of one that has left")
             id = self.accepted(self.demo.penalties(1)).id
             for connection in waiting[8:]:
                 self.assertEqual(json.loads(connection.getresponse().read())["submission"], id)
