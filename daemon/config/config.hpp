@@ -72,7 +72,7 @@ struct Vault {
     std::string key_wrapping_key = "key-wrapping-key";
     // Submissions in flight at one time. 1 to 4096. Further ones answer 503 with Retry-After.
     std::uint32_t submissions_max = 64;
-    // Answers with records (queries, originals) for one account in an hour, all at once if need be. 1 to 1000000000.
+    // Answers with records (queries, originals, feeds) for one account in an hour, at once if need be. 1 to 1000000000.
     // Beyond: 429. Bounds what an owned gateway can read through open connections.
     std::uint32_t readings_per_account_hour = 10'000;
     // Acts of one account that leave a leaf of their own, in a minute. 1 to 1000000000. Beyond: 429.

@@ -1,6 +1,6 @@
 // Feeds: recipients read a catalog's record versions from the position on that they have, and wait for more. Each page
-// has its leaf before it leaves: who got which positions, and the digest of its bytes. An empty page shares one leaf
-// with others of the same minute, and waiting leaves none, since it tells nothing but that there is nothing.
+// has its leaf before it leaves: who got which positions, and the digest of its bytes. Empty pages of a
+// minute are counted (counted_leaves.hpp), and waiting leaves none: it tells nothing but that there is nothing.
 //
 // Format:  docs/formats/feeds.md.
 // Threads: the vault's `io`; pages are made on workers. FeedBell is internally locked.

@@ -277,7 +277,7 @@ std::optional<boundary::Problem> GatewayEndpoint::State::over_budget(const Gatew
             return problem("XF-2009", {}, *wait);
         }
     }
-    if (request.has_query_records() || request.has_get_original()) {
+    if (request.has_query_records() || request.has_get_original() || request.has_read_feed()) {
         if (const auto wait = services.budgets.readings.take(account, now)) {
             return problem("XF-2008", {}, *wait);
         }

@@ -11,6 +11,7 @@ using boundary::GatewayReply;
 using boundary::GatewayRequest;
 
 constexpr std::string_view kCatalog = "administrative-penalty";
+constexpr std::uint32_t kReadingsMax = 8;
 constexpr std::string_view kCanonical =
     "{\"A_NAME\":\"ABCDEF\",\"B_HEAD\":\"GHIJKL\",\"C_NUMBER\":\"123456\",\"D_SECRET\":\"MNOPQR\",\"E_STRANGE\":"
     "\"STUVWX\"}";
@@ -42,6 +43,7 @@ protected:
         role("court", policies::Scope::all, {"authorised"});
         role("own_only", policies::Scope::own_unit, {"public"});
         policies_.replace(set);
+        config_.vault.readings_per_account_hour = kReadingsMax;
         handshakes_.emplace(HandshakePeer::gateway, *context_, handles_, revocations_);
         gateway_.emplace(*context_, handles_, revocations_, sessions_);
     }
@@ -234,6 +236,17 @@ TEST_F(FeedsTest, LetsNoAccountWaitMoreOftenThanItMay) {
     const std::string other = connect({"recipient"});
     ASSERT_TRUE(gateway_->send(wait(other, 0)));
     EXPECT_TRUE(soon([&] { return gateway_->waiting() == kFeedWaitingMax + 1; }));
+}
+
+TEST_F(FeedsTest, CountsPagesAmongWhatAnAccountReadsInAnHourAndNotWaiting) {
+    const std::string handle = connect({"recipient"});
+    add(3);
+    for (std::uint32_t i = 0; i < kReadingsMax; ++i) {
+        read(handle, 2, 1);
+        EXPECT_TRUE(gateway_->ask(wait(handle, 0)).feed_news().arrived());
+    }
+    EXPECT_EQ(gateway_->ask(page(handle, 2, 1)).problem().code(), "XF-2008");
+    EXPECT_TRUE(gateway_->ask(wait(handle, 0)).feed_news().arrived());
 }
 
 TEST_F(FeedsTest, ClosesAGatewayThatAsksBeyondTheBounds) {
