@@ -66,7 +66,17 @@ std::optional<Refusal> read_receipt(std::string_view text, boundary::ReceiptRead
 
 std::optional<Refusal> read_cosignatures(std::string_view text, boundary::CosignaturesRead& read) {
     constexpr std::size_t kAnswerSizeMax = 16 * 1024;
-    if (text.size() > kAnswerSizeMax || text.empty() || text.back() != '\n') {
+    if (text.size() > kAnswerSizeMax || text.empty()) {
+        return Refusal{"XF-7021", {"form"}};
+    }
+    if (text.front() == '{') {
+        JsonReader problem;
+        if (!problem.parse(text) || problem.text("code") != "XF-7035") {
+            return Refusal{"XF-7021", {"form"}};
+        }
+        return std::nullopt;
+    }
+    if (text.back() != '\n') {
         return Refusal{"XF-7021", {"form"}};
     }
     const auto lines = crypto::parse_signature_lines(text);

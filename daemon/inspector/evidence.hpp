@@ -15,7 +15,8 @@
 
 namespace xinfu::inspector {
 
-// What a witness answered: signature lines, or the size it has (C2SP tlog-witness). Refusal XF-7021.
+// What a witness answered: signature lines, or the size it has (C2SP tlog-witness); neither for a problem that says
+// that the checkpoint is no continuation (XF-7035). Refusal XF-7021.
 std::optional<Refusal> read_cosignatures(std::string_view text, boundary::CosignaturesRead& read);
 std::optional<Refusal> read_receipt(std::string_view text, boundary::ReceiptRead& receipt);
 std::optional<Refusal> read_onward(std::string_view json, boundary::OnwardRead& onward);

@@ -124,19 +124,15 @@ asio::awaitable<Result<Cosignatures::Link>> Cosignatures::take(std::string route
     const std::uint32_t status = result.http_status();
     if (status == 0 || status >= 500 || status == 429) {
         // At the start the answer is waited for, and the way may only just be coming up.
+        if (status != 0 && !witness.reached) {
+            witness.reached = SteadyClock::now();
+        }
         const auto wait = objection() ? kAskedEveryAtStart : std::chrono::milliseconds(kAfterFailure);
         witness.due = SteadyClock::now() + (status == 0 ? std::chrono::milliseconds{0} : wait);
         co_return status == 0 ? Link::at_fault : Link::sound;
     }
     if (status != 200 && status != 409 && status != 422) {
         refuse(witness, "HTTP " + std::to_string(status));
-        co_return Link::sound;
-    }
-    if (status == 422) {
-        auto finding = found_ahead(witness, witness.cosigned);
-        if (const auto found_so = co_await std::move(finding); !found_so) {
-            co_return found_so.error();
-        }
         co_return Link::sound;
     }
     std::vector<boundary::InspectorRequest> parts(1);
@@ -146,8 +142,17 @@ asio::awaitable<Result<Cosignatures::Link>> Cosignatures::take(std::string route
     if (!reply) {
         co_return reply.error();
     }
-    if (!reply->has_cosignatures() || reply->cosignatures().has_size() != (status == 409)) {
+    const auto& read = reply->cosignatures();
+    const bool not_a_continuation = reply->has_cosignatures() && !read.has_size() && read.lines().empty();
+    if (!reply->has_cosignatures() || read.has_size() != (status == 409) || not_a_continuation != (status == 422)) {
         refuse(witness, "form");
+        co_return Link::sound;
+    }
+    if (status == 422) {
+        auto finding = found_ahead(witness, witness.cosigned);
+        if (const auto found_so = co_await std::move(finding); !found_so) {
+            co_return found_so.error();
+        }
         co_return Link::sound;
     }
     if (status == 409) {
@@ -250,9 +255,19 @@ asio::awaitable<Result<void>> Cosignatures::found_ahead(Witness& witness, std::u
     co_return Result<void>{};
 }
 
-bool Cosignatures::holds(const std::string& route) const {
+Cosignatures::SteadyTime Cosignatures::held_until(const std::string& route) const {
+    if (rolled_back_) {
+        return SteadyTime::max();
+    }
     const auto found = witnesses_.find(route);
-    return rolled_back_ || (found != witnesses_.end() && !found->second.answered);
+    if (found == witnesses_.end() || found->second.answered) {
+        return SteadyTime::min();
+    }
+    if (!began_) {
+        return SteadyTime::max();
+    }
+    const auto longest = *began_ + kHoldWithoutAnyMax;
+    return found->second.reached ? std::min(longest, *found->second.reached + kHoldMax) : longest;
 }
 
 std::optional<boundary::Problem> Cosignatures::objection() const {

@@ -36,6 +36,9 @@ public:
     static constexpr std::chrono::seconds kAfterFailure{15};
     static constexpr std::chrono::seconds kAfterRefusal{60};
     static constexpr std::chrono::seconds kAfterRolledBack{600};
+    // How long parcels are held for an answer: from the first that told nothing on, and at the longest.
+    static constexpr std::chrono::seconds kHoldMax{5};
+    static constexpr std::chrono::seconds kHoldWithoutAnyMax{60};
     // How long a start waits for the witness; then it goes on, and the answer counts when it comes.
     static constexpr std::chrono::seconds kStartWaitMax{5};
 
@@ -63,7 +66,8 @@ public:
     std::function<void(const boundary::Problem& why, bool serving)> on_rolled_back = [](const auto&, bool) {};
 
     // Nothing else goes over this route yet: what is here may not be what went over it before.
-    bool holds(const std::string& route) const;
+    bool holds(const std::string& route) const { return std::chrono::steady_clock::now() < held_until(route); }
+    SteadyTime held_until(const std::string& route) const;
     // Why nothing may be taken or shown now; empty: nothing stands against it.
     std::optional<boundary::Problem> objection() const;
     // Of those that do not co-sign, for whoever looks after the node.
@@ -82,8 +86,9 @@ private:
         std::uint64_t cosigned = 0;  // leaves, as is known here
         std::optional<Asked> under_way{};
         SteadyTime due{};
-        bool answered = false;   // since the start
-        bool corrected = false;  // by a 409: asked again at once, once
+        bool answered = false;                // since the start
+        std::optional<SteadyTime> reached{};  // when the first answer came that told nothing
+        bool corrected = false;               // by a 409: asked again at once, once
         std::optional<boundary::Problem> last_problem{};
     };
 

@@ -239,6 +239,9 @@ Delivery::SteadyTime Delivery::next_due(const Route& route) const {
         consider(std::max(retry.due, route.link_due));
     }
     consider(std::max(cosignatures_.due(route.config.name), route.link_due));
+    if (cosignatures_.holds(route.config.name)) {
+        consider(cosignatures_.held_until(route.config.name));
+    }
     // Never at once: what is due and was not found waits for a free place, and that wakes us.
     return std::max(due, now + std::chrono::milliseconds{20});
 }

@@ -147,11 +147,13 @@ class Drain(DemoCase):
         rows = [self.demo.row(CF_SY="事实" * 500) for _ in range(1500)]
         file = self.demo.sign(self.demo.csv(rows))
         receipt = self.demo.path()
+        objects = pathlib.Path(self.demo["CITY_STATE"]) / "objects"
+        before = set(objects.rglob("*"))
         sender = subprocess.Popen(
             ["curl", "-sS", "--limit-rate", "3M", "--cacert", self.demo["CA"], *self.demo.identity("DEPT"), "-o", receipt,
              "-w", "%{http_code}", "-T", file, self.demo["CITY_URL"] + "/v1/submissions/administrative-penalty/drain.p7m"],
             stdout=subprocess.PIPE)
-        wait_until(lambda: self.demo.pids().get("inspector"), 10, 0.05, "the upload's inspector")
+        wait_until(lambda: set(objects.rglob("*")) - before, 10, 0.05, "what is kept of the file meanwhile")
         gateway = self.demo.pids()["gateway"][0]
         parent = int(re.search(r"PPid:\s+(\d+)", pathlib.Path(f"/proc/{gateway}/status").read_text()).group(1))
         os.kill(parent, signal.SIGTERM)

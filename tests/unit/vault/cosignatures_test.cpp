@@ -128,7 +128,7 @@ TEST_F(Cosigning, AWitnessThatHasOthersStopsTheNode) {
     answer(200, witness_.cosign(text_of(post), 1));
     put("f1", sign(rows(1, 1)));
     next_post();
-    answer(422, "{}");
+    answer(422, "not a continuation");
     EXPECT_EQ(objection(), "XF-6012");
     EXPECT_EQ(rolled_back_, std::to_string(size_of(post)) + " while serving");
 }
@@ -161,6 +161,9 @@ TEST_F(Cosigning, OutOfReachItDoesNotHoldTheStart) {
 
 TEST_F(Cosigning, AnswersThatSayNothingAreAWarning) {
     for (const auto& [status, body] : {std::pair<std::uint32_t, std::string>{404, "{}"},
+                                       {422, "{}"},
+                                       {422, "17\n"},
+                                       {409, "not a continuation"},
                                        {403, "{}"},
                                        {200, "rubbish\n"},
                                        {200, "17\n"},

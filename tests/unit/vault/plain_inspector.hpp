@@ -339,6 +339,7 @@ private:
                 told.set_name(line.name);
                 told.set_signature(octets + std::string(as_text(line.signature)));
             }
+        } else if (text == "not a continuation") {
         } else if (!text.empty() && text.find_first_not_of("0123456789") == text.size() - 1) {
             read.set_size(std::stoull(text));
         } else {
