@@ -493,6 +493,9 @@ public:
         if (result_.valid()) {
             result_.wait();
         }
+        while (waiting() > 0) {  // those who waited are on their way out of what goes with this
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
     }
 
     bool send(boundary::GatewayRequest request) {
