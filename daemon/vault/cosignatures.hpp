@@ -3,7 +3,7 @@
 // It is evidence for leaves that are there already, so it has no leaf of its own, or the log would never be quiet.
 //
 // A node that was put back to an older state cannot know it; its witness does. After a start nothing is taken or shown
-// before the witness has seen that the log goes on from what it co-signed, or was found out of reach.
+// before the witness has seen that the log goes on from what it co-signed, or kStartWaitMax is over.
 //
 // Format:  C2SP tlog-witness (add-checkpoint), tlog-cosignature; docs/formats/log.md, Witnesses.
 // Threads: the vault's `io`.

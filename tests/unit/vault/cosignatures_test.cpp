@@ -144,7 +144,7 @@ TEST_F(Cosigning, AWitnessThatHasLessIsProvenToFromThere) {
     EXPECT_NE(post.body().find('\n'), post.body().find("\n\n")) << "with a proof";
 }
 
-TEST_F(Cosigning, OutOfReachItDoesNotHoldTheStart) {
+TEST_F(Cosigning, OutOfReachItHoldsTheStartForSomeSecondsOnly) {
     next_post();
     answer(0, "");
     EXPECT_EQ(objection(), "XF-6013") << "the way may only just be coming up";
